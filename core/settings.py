@@ -1,0 +1,64 @@
+"""Settings: `KOE_*` variables, or `koe.toml` in the working folder; built once at the edge of a process and passed on."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class Settings(BaseSettings):
+    """Every setting of Koe. Empty URLs mean "the one-machine default below `home`"."""
+
+    model_config = SettingsConfigDict(env_prefix="KOE_", toml_file="koe.toml", extra="forbid", frozen=True)
+
+    home: Path = Field(Path("koe-data"), description="Data folder: SQLite file, broker data, secret, compiled model.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty is SQLite in KOE_HOME. PostgreSQL: postgresql+psycopg://user:password@host/name")
+    broker_url: str = Field("", description="Redis or Valkey URL; empty is the Valkey that koe serve runs on a socket in KOE_HOME.")
+    secret: SecretStr | None = Field(None, description="Key for secrets at rest; empty is a file in KOE_HOME, made at the first start.")
+    model: str = Field("bundled", description="bundled, a folder, or a hub id of a sequence-classification checkpoint.")
+    model_threads: int = Field(2, ge=1, le=64, description="Cores that one process gives to the model.")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where a torch checkpoint runs; the bundled model needs cpu only.")
+    languages: Annotated[tuple[str, ...], NoDecode] = Field((), description="Languages the detector may answer, comma separated; empty is all it knows.")
+    language_detector: Literal["py3langid", "langdetect"] = Field("py3langid", description="Which library names the language.")
+    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the API listens on.")
+    auth: Literal["on", "off"] = Field("on", description="off is refused unless the API listens on loopback.")
+    workers: int = Field(1, ge=0, le=64, description="Annotating worker processes that koe serve starts.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), description="Private hosts that sources and channels may reach, comma separated, host or host:port.")
+    max_upload_mb: int = Field(256, ge=1, le=4096, description="Largest import that the API takes, in megabytes.")
+    classify_queue: int = Field(2048, ge=1, description="Texts that may wait for the model before /v1/classify answers 429.")
+    lease_seconds: int = Field(120, ge=5, description="How long a worker may hold claimed rows before another takes them.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe event that is logged.")
+    log_format: Literal["json", "console"] = Field("console", description="One JSON object a line, or lines for people.")
+
+    @field_validator("languages", "allowed_hosts", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over variables, variables over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'koe.sqlite3'}"
+
+    def broker(self) -> str:
+        """The broker URL in force; a unix socket below `home` unless one is configured."""
+        return self.broker_url or f"redis+socket://{self.broker_socket()}"
+
+    def broker_socket(self) -> Path:
+        """Where the supervised Valkey listens."""
+        return self.home.absolute() / "valkey.sock"

@@ -1,0 +1,388 @@
+"""One frozen dataclass per stage of the flow; nothing else crosses a package border."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Sentiment = Literal["negative", "neutral", "positive"]
+SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
+Kind = Literal["review", "survey", "social", "support", "chat", "email", "other"]
+KINDS: tuple[Kind, ...] = ("review", "survey", "social", "support", "chat", "email", "other")
+Measure = Literal["negative", "complaint", "volume"]
+MEASURES: tuple[Measure, ...] = ("negative", "complaint", "volume")
+KeyScope = Literal["classify", "ingest", "read", "manage", "admin"]
+KEY_SCOPES: tuple[KeyScope, ...] = ("classify", "ingest", "read", "manage", "admin")
+LONGEST_TEXT = 20_000
+"""Code points; a longer text is rejected at the door."""
+
+
+# --- what comes in ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    id: str | None = None
+    name: str | None = None
+    followers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    value: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Survey scores: nps 0-10, csat 1-5, ces 1-7."""
+
+    nps: float | None = None
+    csat: float | None = None
+    ces: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewFeedback:
+    """One customer text on its way into the store; `external_id` None asks the store for a fresh one."""
+
+    text: str
+    created_at: datetime
+    source: str = "api"
+    external_id: str | None = None
+    title: str | None = None
+    author: Author | None = None
+    url: str | None = None
+    language: str | None = None
+    country: str | None = None
+    kind: Kind = "other"
+    rating: Rating | None = None
+    scores: Scores | None = None
+    question: str | None = None
+    product: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that was refused; `line` counts from 1 and is the line (or record) of the file or request."""
+
+    line: int
+    reason: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of one row that was accepted."""
+
+    id: str
+    status: Literal["created", "updated", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A stored customer text. `live` = it came as it was written, not as history; only live rows may page."""
+
+    id: str
+    workspace_id: str
+    revision: int
+    text: str
+    created_at: datetime
+    received_at: datetime
+    source: str
+    external_id: str
+    title: str | None
+    author: Author | None
+    url: str | None
+    language: str | None
+    country: str | None
+    kind: Kind
+    rating: Rating | None
+    scores: Scores | None
+    question: str | None
+    product: str | None
+    attributes: Mapping[str, str]
+    parent_id: str | None
+    live: bool
+
+
+# --- what the model says ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Code points [start, end) of the text as given."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """`code` is ISO 639-1 (639-3 where there is none), or `und`; `confidence` 0 to 1."""
+
+    code: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class SentimentScore:
+    """`scores` adds up to 1; `abstained` = too unsure to be relied on."""
+
+    label: Sentiment
+    confidence: float
+    scores: Mapping[Sentiment, float]
+    abstained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TopicMention:
+    """A topic the text speaks of, how it speaks of it, and where."""
+
+    id: str
+    confidence: float
+    sentiment: Sentiment
+    evidence: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    label: bool
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What the model says of one text; bears the versions of model and taxonomy."""
+
+    language: Language
+    sentiment: SentimentScore
+    topics: tuple[TopicMention, ...]
+    complaint: Complaint
+    model: str
+    taxonomy: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedFeedback:
+    """A stored text with its annotation, or None while it waits (`error` says why it could not be annotated)."""
+
+    feedback: Feedback
+    annotation: Annotation | None
+    error: str | None = None
+
+
+# --- tenants and what they configure ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """`dimensions`: names of attributes that trends can be grouped by."""
+
+    id: str
+    name: str
+    dimensions: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    id: str
+    workspace_id: str
+    name: str
+    prefix: str
+    scopes: tuple[KeyScope, ...]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """A saved boolean query in Lucene syntax, ours or a competitor's."""
+
+    id: str
+    name: str
+    query: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    last_pull_at: datetime | None
+    last_success_at: datetime | None
+    last_error: str | None
+    failures: int
+    stored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configured connector. `options` are the connector's own settings; `cursor` is the connector's own text."""
+
+    id: str
+    workspace_id: str
+    name: str
+    connector: str
+    options: Mapping[str, str]
+    every_seconds: int
+    enabled: bool
+    cursor: str | None
+    next_pull_at: datetime
+    created_at: datetime
+    status: SourceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An uploaded file on its way in. `mapping`: column of the file -> field of feedback, `attributes.x`, or '' for ignored."""
+
+    id: str
+    workspace_id: str
+    filename: str
+    source: str
+    state: Literal["queued", "running", "done", "failed"]
+    mapping: Mapping[str, str]
+    bytes_total: int
+    rows_read: int
+    created: int
+    updated: int
+    unchanged: int
+    rejected: int
+    rejects: tuple[RejectedRow, ...]
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+# --- counts ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a count is of; None = any. `attributes` names dimensions of the workspace."""
+
+    brand: str | None = None
+    topic: str | None = None
+    source: str | None = None
+    language: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Feedback in one cell. `effective` counts reposts once. For a topic, sentiment is the topic's own."""
+
+    count: int = 0
+    effective: int = 0
+    negative: int = 0
+    neutral: int = 0
+    positive: int = 0
+    complaint: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrendRow:
+    """One bucket and group: `group` maps dimension -> value, in the order asked for."""
+
+    start: datetime
+    group: Mapping[str, str]
+    count: int
+    effective: int
+    negative: int
+
+    @property
+    def negative_share(self) -> float:
+        return self.negative / self.count if self.count else 0.0
+
+
+# --- surges ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a workspace wants to hear of. One series is watched per combination of the values of `split_by` inside `scope`.
+
+    `sensitivity`: a finding needs a p-value below it; `least`: and at least so many in the window; `window_minutes`: 60 by default.
+    """
+
+    id: str
+    workspace_id: str
+    name: str
+    measure: Measure
+    scope: Scope
+    split_by: tuple[str, ...]
+    window_minutes: int
+    sensitivity: float
+    least: int
+    channels: tuple[str, ...]
+    enabled: bool
+    created_at: datetime
+
+
+AlertState = Literal["open", "acknowledged", "snoozed", "resolved"]
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicShare:
+    """How much of an observed count speaks of one topic."""
+
+    topic: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    id: str
+    workspace_id: str
+    rule_id: str
+    rule_name: str
+    state: AlertState
+    severity: Severity
+    started_at: datetime
+    last_seen_at: datetime
+    ended_at: datetime | None
+    measure: Measure
+    scope: Scope
+    window_minutes: int
+    observed: int
+    expected: float
+    interval: tuple[float, float]
+    p_value: float
+    top_topics: tuple[TopicShare, ...]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Where alerts go. `target` is shown without its secret parts."""
+
+    id: str
+    workspace_id: str
+    name: str
+    kind: Literal["webhook"]
+    target: str
+    enabled: bool
+    created_at: datetime
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One change of one alert on its way to one channel; `event_id` is the same on every attempt."""
+
+    id: str
+    workspace_id: str
+    event_id: str
+    channel_id: str
+    alert_id: str
+    event: Literal["alert.opened", "alert.extended", "alert.resolved", "channel.test"]
+    payload: str
+    attempts: int
+    next_attempt_at: datetime
+    state: Literal["pending", "delivered", "dead"]
+    last_error: str | None
+    created_at: datetime
+    delivered_at: datetime | None
