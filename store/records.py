@@ -1,6 +1,6 @@
 """One frozen dataclass per stage of the flow; nothing else crosses a package border."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -254,6 +254,29 @@ class Import:
     error: str | None
     created_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionSpec:
+    """One setting of a connector, described as data so that the API and the command line can show and check it."""
+
+    name: str
+    description: str
+    required: bool = False
+    secret: bool = False
+    default: str | None = None
+    example: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """What a connector is called and needs. `check` raises InvalidInput (field = name of the option) on options it cannot work with."""
+
+    name: str
+    description: str
+    options: tuple[OptionSpec, ...]
+    every_seconds: int
+    check: Callable[[Mapping[str, str]], None]
 
 
 # --- counts ----------------------------------------------------------------------------------------------------------
