@@ -1,10 +1,17 @@
 """Settings: `KOE_*` variables, or `koe.toml` in the working folder; built once at the edge of a process and passed on."""
 
+import hashlib
+import os
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+LONGEST_SOCKET_PATH = 100
+"""Bytes. The kernel takes 107 on Linux and 103 on macOS."""
 
 
 class Settings(BaseSettings):
@@ -63,8 +70,12 @@ class Settings(BaseSettings):
 
     def broker(self) -> str:
         """The broker URL in force; a unix socket below `home` unless one is configured."""
-        return self.broker_url or f"redis+socket://{self.broker_socket()}"
+        return self.broker_url or f"redis+socket://{quote(str(self.broker_socket()))}"
 
     def broker_socket(self) -> Path:
-        """Where the supervised Valkey listens."""
-        return self.home.absolute() / "valkey.sock"
+        """Where the supervised Valkey listens: in `home`, or at a short path of this user where that is too long for a socket."""
+        path = self.home.absolute() / "valkey.sock"
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+            return path
+        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"koe-{os.getuid()}" / f"{name}.sock"
