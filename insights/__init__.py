@@ -1,0 +1,1 @@
+"""Numbers in, findings out: pure functions without database, clock or randomness."""
