@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from core.errors import KoeError
 from core.logs import get_logger
 
 log = get_logger(__name__)
+EXIT_KILLED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class GaveUp(KoeError):
 
 
 class Keeper:
-    """Keeps one child running until it is told to stop it."""
+    """Keeps one child running until it is told to stop."""
 
     def __init__(self, child: Child, environment: Mapping[str, str], patience: Patience) -> None:
         self.child = child
@@ -58,10 +59,10 @@ class Keeper:
         self._environment = environment
         self._patience = patience
         self._stopping = asyncio.Event()
-        self._process: asyncio.subprocess.Process | None = None
+        self._pid: int | None = None
 
     async def keep(self) -> None:
-        """Start the child, and start it again when it ends. Returns after stop(). Raises GaveUp."""
+        """Start the child, and start it again whenever it ends. Returns once it is stopped. Raises GaveUp."""
         failures = 0
         while not self._stopping.is_set():
             started = time.monotonic()
@@ -76,47 +77,58 @@ class Keeper:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
+    def stop(self) -> None:
+        """Ask the child to end, and do not start it again; keep() returns when it has ended."""
+        self._stopping.set()
+
+    def kill(self) -> None:
+        """End the child at once."""
+        self._stopping.set()
+        self._kill_group()
+
     async def _run_once(self) -> int:
         # A process group of its own: Ctrl-C in a terminal reaches the supervisor alone, which then stops the children in order.
-        self._process = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(Path(tether.__file__)), str(os.getpid())),
             *self.child.command,
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,
             process_group=0,
         )
+        self._pid = process.pid
+        ended = asyncio.create_task(process.wait())
+        told = asyncio.create_task(self._stopping.wait())
         probe = asyncio.create_task(self._wait_until_ready())
-        try:
-            return await self._process.wait()
-        finally:
-            probe.cancel()
-            self.kill()  # what the child may have started itself
+        await asyncio.wait([ended, told], return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            process.terminate()
+            await asyncio.wait([ended], timeout=self.child.grace)
+        told.cancel()
+        probe.cancel()
+        self._kill_group()  # a child that ignores us, and whatever a child left behind
+        return await ended
 
     async def _wait_until_ready(self) -> None:
         while self.child.ready is not None and not await self.child.ready():
             await asyncio.sleep(0.1)
         self.ready.set()
 
-    async def stop(self) -> None:
-        """Ask the child to end, and kill it when its grace is over."""
-        self._stopping.set()
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), self.child.grace)
-        except TimeoutError:
-            log.warning("child.killed", child=self.child.name, after=self.child.grace)
-            self.kill()
-            await process.wait()
-
-    def kill(self) -> None:
-        """Kill the child's process group at once."""
-        if self._process is not None:
+    def _kill_group(self) -> None:
+        if self._pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):  # PermissionError: macOS, of a group of zombies
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(self._pid, signal.SIGKILL)
+
+
+async def answers(connecting: Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]], question: bytes, answer: bytes) -> bool:
+    """Whether a server that is asked `question` replies with a line that begins with `answer`, within two seconds."""
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await connecting
+            with contextlib.closing(writer):
+                writer.write(question)
+                return (await reader.readline()).startswith(answer)
+    except OSError:
+        return False
 
 
 def _ending(code: int) -> str:
@@ -128,16 +140,55 @@ async def supervise(
     *,
     environment: Mapping[str, str],
     on_ready: Callable[[], None] = lambda: None,
-    patience: Patience = Patience(),  # noqa: B008 - frozen
+    patience: Patience = Patience(),
 ) -> int:
-    """Run every child until SIGINT or SIGTERM; a second one kills. Tiers start in order and stop in reverse. Returns the exit code."""
+    """Run the children until SIGINT or SIGTERM; a second one kills. Tiers start in order and stop in reverse. Returns the exit code."""
+    tended = [[Keeper(child, environment, patience) for child in tier] for tier in tiers]
+    stop, hurry = _listen()
+    tasks: dict[Keeper, asyncio.Task[None]] = {}
+
+    async def start() -> None:
+        for tier in tended:
+            for keeper in tier:
+                tasks[keeper] = asyncio.create_task(keeper.keep())
+                tasks[keeper].add_done_callback(lambda _: stop.set())
+            for keeper in tier:
+                if keeper.child.gate:
+                    await keeper.ready.wait()
+        for keeper in tasks:
+            await keeper.ready.wait()
+        on_ready()
+
+    starting = asyncio.create_task(start())
+    starting.add_done_callback(lambda task: None if task.cancelled() or task.exception() is None else stop.set())
+    await stop.wait()
+    starting.cancel()
+    hurrying = asyncio.create_task(_kill_on(hurry, tasks))
+    for tier in reversed(tended):
+        await _end([(keeper, tasks[keeper]) for keeper in tier if keeper in tasks])
+    hurrying.cancel()
+    for outcome in await asyncio.gather(starting, *tasks.values(), return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+    return EXIT_KILLED if hurry.is_set() else 0
+
+
+def _listen() -> tuple[asyncio.Event, asyncio.Event]:
     stop, hurry = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, lambda: hurry.set() if stop.is_set() else stop.set())
-    kept = [[Keeper(child, environment, patience) for child in tier] for tier in tiers]
-    started: list[asyncio.Task[None]] = []
-    work = [asyncio.create_task(_start(kept, started, on_ready)), asyncio.create_task(stop.wait())]
-    while True:
-        done, _ = await asyncio.wait([*work, *started], return_when=asyncio.FIRST_COMPLETED)
-        ...
+        asyncio.get_running_loop().add_signal_handler(number, lambda: hurry.set() if stop.is_set() else stop.set())
+    return stop, hurry
+
+
+async def _end(tier: Sequence[tuple[Keeper, asyncio.Task[None]]]) -> None:
+    for keeper, _ in tier:
+        log.info("child.stopping", child=keeper.child.name)
+        keeper.stop()
+    if tier:
+        await asyncio.wait([task for _, task in tier])
+
+
+async def _kill_on(hurry: asyncio.Event, keepers: Iterable[Keeper]) -> None:
+    await hurry.wait()
+    for keeper in keepers:
+        keeper.kill()

@@ -19,31 +19,33 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KOE_", toml_file="koe.toml", extra="forbid", frozen=True)
 
-    home: Path = Field(Path("koe-data"), description="Data folder: SQLite file, broker data, secret, compiled model.")
+    home: Path = Field(default=Path("koe-data"), description="Data folder: SQLite file, broker data, secret, compiled model.")
     database_url: str = Field(
-        "", description="SQLAlchemy URL; empty is SQLite in KOE_HOME. PostgreSQL: postgresql+psycopg://user:password@host/name"
+        default="", description="SQLAlchemy URL; empty is SQLite in KOE_HOME. PostgreSQL: postgresql+psycopg://user:password@host/name"
     )
-    broker_url: str = Field("", description="Redis or Valkey URL; empty is the Valkey that koe serve runs on a socket in KOE_HOME.")
-    secret: SecretStr | None = Field(None, description="Key for secrets at rest; empty is a file in KOE_HOME, made at the first start.")
-    model: str = Field("bundled", description="bundled, a folder, or a hub id of a sequence-classification checkpoint.")
-    model_threads: int = Field(2, ge=1, le=64, description="Cores that one process gives to the model.")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="Where a torch checkpoint runs; the bundled model needs cpu only.")
+    broker_url: str = Field(default="", description="Redis or Valkey URL; empty is the Valkey that koe serve runs on a socket in KOE_HOME.")
+    secret: SecretStr | None = Field(
+        default=None, description="Key for secrets at rest; empty is a file in KOE_HOME, made at the first start."
+    )
+    model: str = Field(default="bundled", description="bundled, a folder, or a hub id of a sequence-classification checkpoint.")
+    model_threads: int = Field(default=2, ge=1, le=64, description="Cores that one process gives to the model.")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where a torch checkpoint runs; the bundled model needs cpu only.")
     languages: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Languages the detector may answer, comma separated; empty is all it knows."
+        default=(), description="Languages the detector may answer, comma separated; empty is all it knows."
     )
-    language_detector: Literal["py3langid", "langdetect"] = Field("py3langid", description="Which library names the language.")
-    host: str = Field("127.0.0.1", description="Address the API listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port the API listens on.")
-    auth: Literal["on", "off"] = Field("on", description="off is refused unless the API listens on loopback.")
-    workers: int = Field(1, ge=0, le=64, description="Annotating worker processes that koe serve starts.")
+    language_detector: Literal["py3langid", "langdetect"] = Field(default="py3langid", description="Which library names the language.")
+    host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on.")
+    auth: Literal["on", "off"] = Field(default="on", description="off is refused unless the API listens on loopback.")
+    workers: int = Field(default=1, ge=0, le=64, description="Annotating worker processes that koe serve starts.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Private hosts that sources and channels may reach, comma separated, host or host:port."
+        default=(), description="Private hosts that sources and channels may reach, comma separated, host or host:port."
     )
-    max_upload_mb: int = Field(256, ge=1, le=4096, description="Largest import that the API takes, in megabytes.")
-    classify_queue: int = Field(2048, ge=1, description="Texts that may wait for the model before /v1/classify answers 429.")
-    lease_seconds: int = Field(120, ge=5, description="How long a worker may hold claimed rows before another takes them.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe event that is logged.")
-    log_format: Literal["json", "console"] = Field("console", description="One JSON object a line, or lines for people.")
+    max_upload_mb: int = Field(default=256, ge=1, le=4096, description="Largest import that the API takes, in megabytes.")
+    classify_queue: int = Field(default=2048, ge=1, description="Texts that may wait for the model before /v1/classify answers 429.")
+    lease_seconds: int = Field(default=120, ge=5, description="How long a worker may hold claimed rows before another takes them.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least severe event that is logged.")
+    log_format: Literal["json", "console"] = Field(default="console", description="One JSON object a line, or lines for people.")
 
     @field_validator("languages", "allowed_hosts", mode="before")
     @classmethod
