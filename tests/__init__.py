@@ -1,0 +1,1 @@
+"""Tests, in the shape of the project: one folder per package."""
