@@ -1,0 +1,81 @@
+"""POST /v1/classify: texts in, annotations out, now; it stores nothing and touches neither database nor broker."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from nlp.annotator import TextInput
+from pydantic import BaseModel, Field
+
+from api.auth import Classifier
+from api.errors import ClientGone
+from api.route import TextsRoute
+from api.schemas import EVERY_CALL, AnnotationOut, Body, check_topic, problems
+from api.services import With
+from core.errors import InvalidInput
+from nlp.language import language_code
+from store.intake import is_blank
+from store.records import LONGEST_TEXT, Annotation
+
+router = APIRouter(prefix="/v1/classify", tags=["classify"], route_class=TextsRoute, responses=problems(*EVERY_CALL, 413, 415, 429))
+MOST_TEXTS = 256
+
+
+class ClassifyIn(Body):
+    texts: list[Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]] = Field(
+        min_length=1,
+        max_length=MOST_TEXTS,
+        description=f"Up to {MOST_TEXTS} texts of 1 to {LONGEST_TEXT:,} characters (Unicode code points).",
+    )
+    language: str | None = Field(None, max_length=35, description="Of all texts, where it is known: en, ja, pt-BR, deu.")
+    question: str | None = Field(None, max_length=1000, description="What the texts answer.")
+    topics: list[str] | None = Field(None, min_length=1, max_length=200, description="Look for these topics only; ids of GET /v1/taxonomy.")
+
+
+class ClassifyOut(BaseModel):
+    model: str
+    results: list[AnnotationOut] = Field(description="One for each text, in the order given.")
+
+
+@router.post(
+    "",
+    summary="Sentiment, topics, complaint and language of texts, now",
+    openapi_extra={
+        "requestBody": {
+            "content": {"application/json": {"example": {"texts": ["The parcel came three days late, but support was lovely."]}}}
+        }
+    },
+)
+async def classify_texts(body: ClassifyIn, request: Request, _caller: Classifier, services: With) -> ClassifyOut:
+    for number, text in enumerate(body.texts):
+        if is_blank(text):
+            raise InvalidInput("empty or only white space; give at least one visible character", field=f"texts.{number}")
+    for topic in body.topics or ():
+        check_topic(topic, services.taxonomy, "topics")
+    language = None if body.language is None else language_code(body.language)
+    inputs = [TextInput(text, language, body.question) for text in body.texts]
+    batcher = services.model.batcher
+    topics = None if body.topics is None else frozenset(body.topics)
+    annotations = await while_connected(request, batcher.annotate(inputs, topics))
+    services.metrics.texts_annotated.labels("classify").inc(len(annotations))
+    return ClassifyOut(model=annotations[0].model, results=[AnnotationOut.model_validate(annotation) for annotation in annotations])
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, list[Annotation]]) -> list[Annotation]:
+    """What `work` gives; cancelled, with ClientGone, as soon as the client hangs up: nobody waits for the answer."""
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_hang_up(request))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGone("the client hung up")
+        return working.result()
+    finally:
+        working.cancel()
+        gone.cancel()
+
+
+async def _hang_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
