@@ -1,0 +1,86 @@
+"""The `koe` command: one typer application, one edge where errors become a line and an exit code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cli import admin, classify, doctor, imports, measure, processes, pull, serve
+from cli.output import REFUSED, complain, say
+from core.errors import KoeError
+
+BROKEN_PIPE = 141
+"""What a shell reports of a program that SIGPIPE ended."""
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="koe",
+    help="Koe listens to what customers say, in any language. Settings are KOE_* variables or koe.toml (docs/configuration.md).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (serve, classify, imports, pull, measure, admin, doctor, processes):
+    group.register(app)
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"koe {version('koe')}")
+        raise typer.Exit
+
+
+@app.callback()
+def koe(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Koe listens to what customers say, in any language. Settings are KOE_* variables or koe.toml (docs/configuration.md)."""
+    _print_version(wanted=version)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code: 0 all done, 1 done in part, 2 not done."""
+    try:
+        code = app(arguments, prog_name="koe", standalone_mode=False)
+        sys.stdout.flush()
+    except KoeError as error:
+        return _refused(error, str(error))
+    except BrokenPipeError:
+        # Whoever read us has seen enough (`koe classify | head`); without this Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (KeyboardInterrupt, typer.Abort):
+        complain("stopped")
+        return INTERRUPTED
+    except Exception as error:
+        usage = getattr(error, "format_message", None)  # typer's own errors about the command line
+        if usage is None:
+            raise
+        return _refused(error, f"{usage()} (koe --help, or koe COMMAND --help)")
+    return code if isinstance(code, int) else 0
+
+
+def _refused(error: Exception, message: str) -> int:
+    if os.environ.get("KOE_LOG_LEVEL") == "debug":
+        traceback.print_exception(error)
+    complain(message)
+    return REFUSED
+
+
+def main() -> None:
+    """The entry point of `koe` and of `python -m cli.main`."""
+    # Feedback is text of every language, whatever the terminal's locale says.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

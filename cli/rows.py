@@ -1,0 +1,154 @@
+"""Texts out of plain lines, JSONL or CSV, one row at a time; a broken row keeps its place and says what is wrong with it."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import chain
+
+from cli.output import Json
+from core.errors import InvalidInput
+
+LONGEST_LINE = 4 * 1024 * 1024
+"""Bytes: 20,000 characters need 80,000 at most, the rest is fields; a longer line is no feedback and must not fill the memory."""
+
+
+class RowFormat(StrEnum):
+    AUTO = "auto"
+    LINES = "lines"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+SUFFIXES: Mapping[str, RowFormat] = {
+    ".txt": RowFormat.LINES,
+    ".jsonl": RowFormat.JSONL,
+    ".ndjson": RowFormat.JSONL,
+    ".csv": RowFormat.CSV,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`fields` as they came in; `error` None when `text` can be annotated."""
+
+    line: int
+    fields: Mapping[str, Json] = field(default_factory=dict)
+    text: str = ""
+    language: str | None = None
+    question: str | None = None
+    error: str | None = None
+
+
+def read_rows(lines: Iterable[bytes], form: RowFormat, *, suffix: str = "") -> Iterator[Row]:
+    """Rows in the order of the input. Raises InvalidInput when a CSV has no column `text`."""
+    stream = iter(lines)
+    if form is RowFormat.AUTO:
+        first = next(stream, b"")
+        form = SUFFIXES.get(suffix.lower()) or format_of(first)
+        stream = chain([first] if first else [], stream)
+    return {RowFormat.JSONL: _json_rows, RowFormat.CSV: _csv_rows}.get(form, _plain_rows)(stream)
+
+
+def format_of(first: bytes) -> RowFormat:
+    """What a first line looks like: an object is JSONL, a header with a column `text` is CSV, anything else is plain lines."""
+    line = first.decode("utf-8-sig", errors="replace").strip()
+    if line.startswith("{"):
+        try:
+            return RowFormat.JSONL if isinstance(json.loads(line), dict) else RowFormat.LINES
+        except ValueError:
+            return RowFormat.LINES
+    names = [name.strip().lower() for name in next(csv.reader([line]), [])]
+    return RowFormat.CSV if "text" in names and len(names) > 1 else RowFormat.LINES
+
+
+def _plain_rows(lines: Iterator[bytes]) -> Iterator[Row]:
+    for number, raw in enumerate(lines, 1):
+        text, error = _decoded(raw, number)
+        yield Row(number, {"text": text}, text, error=error or _text_error(text))
+
+
+def _json_rows(lines: Iterator[bytes]) -> Iterator[Row]:
+    for number, raw in enumerate(lines, 1):
+        line, error = _decoded(raw, number)
+        if line.strip() or error:
+            yield _broken(number, error) if error else _json_row(number, line)
+
+
+def _json_row(number: int, line: str) -> Row:
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return _broken(number, f"not JSON: {error}")
+    if not isinstance(fields, dict):
+        return _broken(number, 'not an object such as {"text": "..."}')
+    return _row(number, fields)
+
+
+def _csv_rows(lines: Iterator[bytes]) -> Iterator[Row]:
+    csv.field_size_limit(LONGEST_LINE)
+    reader = csv.reader((raw.decode("utf-8-sig" if number == 0 else "utf-8", "surrogateescape") for number, raw in enumerate(lines)), strict=True)
+    header = [name.strip() for name in next(reader, [])]
+    column = next((name for name in header if name.lower() == "text"), None)
+    if column is None:
+        raise InvalidInput(f"the CSV has no column `text`; its columns are: {', '.join(header)[:200] or 'none'}", field="text")
+    while True:
+        number = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield _broken(number, f"not CSV: {error}")
+            continue
+        if cells:
+            yield _csv_row(number, header, cells)
+
+
+def _csv_row(number: int, header: list[str], cells: list[str]) -> Row:
+    if any("\udc80" <= letter <= "\udcff" for cell in cells for letter in cell):
+        return _broken(number, "not UTF-8")
+    if len(cells) != len(header):
+        return _broken(number, f"{len(cells)} cells where the header has {len(header)}")
+    fields = dict(zip(header, cells, strict=True))
+    named = next(name for name in header if name.lower() == "text")
+    return _row(number, fields, text=fields[named])
+
+
+def _row(number: int, fields: Mapping[str, Json], text: Json = None) -> Row:
+    text = fields.get("text") if text is None else text
+    if not isinstance(text, str):
+        return Row(number, fields, error="text is missing" if text is None else "text must be text")
+    for name in ("language", "question"):
+        if not isinstance(fields.get(name), str | None):
+            return Row(number, fields, error=f"{name} must be text")
+    language, question = fields.get("language"), fields.get("question")
+    return Row(number, fields, text, str(language) if language else None, str(question) if question else None, error=_text_error(text))
+
+
+def _broken(number: int, error: str) -> Row:
+    return Row(number, {"line": number}, error=f"line {number}: {error}")
+
+
+def _decoded(raw: bytes, number: int) -> tuple[str, str | None]:
+    if len(raw) > LONGEST_LINE:
+        return "", f"line {number} has more than {LONGEST_LINE:,} bytes"
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n"), None
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", errors="replace").rstrip("\r\n"), f"line {number} is not UTF-8"
+
+
+def _text_error(text: str) -> str | None:
+    from store.intake import is_blank
+    from store.records import LONGEST_TEXT
+
+    if is_blank(text):
+        return "text is empty or only white space"
+    return f"text has {len(text):,} characters; at most {LONGEST_TEXT:,} are taken" if len(text) > LONGEST_TEXT else None
+
+
+def lines_of_standard_input() -> Iterable[bytes]:
+    return sys.stdin.buffer
