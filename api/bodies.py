@@ -29,7 +29,7 @@ def require_json(request: Request) -> None:
 
 
 async def pieces(request: Request, cap: int) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises TooLarge as soon as `cap` bytes are exceeded, before anything is read where the length was announced."""
+    """The body as it arrives. Raises TooLarge at the first byte beyond `cap`, or at once where the length is announced."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > cap:
         raise _too_large(cap)

@@ -96,7 +96,8 @@ def problem(
 
 def answer_koe_error(request: Request, error: Exception) -> Response:
     """The answer to an error that Koe raised on purpose."""
-    assert isinstance(error, KoeError)
+    if not isinstance(error, KoeError):
+        raise error
     kind = kind_of(error)
     if kind is None:
         return answer_crash(request, error)
@@ -121,7 +122,8 @@ def answer_koe_error(request: Request, error: Exception) -> Response:
 
 def answer_validation(_request: Request, error: Exception) -> Response:
     """The answer to a body or parameters that do not fit the schema; the values themselves are not repeated."""
-    assert isinstance(error, RequestValidationError)
+    if not isinstance(error, RequestValidationError):
+        raise error
     kind = KINDS[InvalidInput]
     faults = [{"field": _place(fault["loc"]), "message": _sentence(fault["msg"])} for fault in error.errors()[:100]]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" if fault["field"] else fault["message"] for fault in faults[:3])
@@ -130,7 +132,8 @@ def answer_validation(_request: Request, error: Exception) -> Response:
 
 def answer_http_error(_request: Request, error: Exception) -> Response:
     """The answer to what the framework itself refuses: no such path, no such method."""
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        raise error
     status = error.status_code
     phrase = http.HTTPStatus(status).phrase
     detail = {404: "No such call; GET /docs lists all of them", 405: "This path has other methods; see Allow"}.get(

@@ -196,6 +196,7 @@ def _save(services: Services, pairs: Sequence[tuple[Feedback, Annotation]]) -> N
 
 @find.get("", summary="Search feedback, newest first")
 def list_feedback(
+    *,
     request: Request,
     caller: Reader,
     services: With,

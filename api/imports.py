@@ -81,6 +81,7 @@ class Order(BaseModel):
 
 @router.post("", status_code=202, summary="Upload a file of feedback", responses=problems(413, 415), openapi_extra={"requestBody": FORM})
 async def upload_file(
+    *,
     request: Request,
     caller: Ingester,
     services: With,
@@ -88,7 +89,7 @@ async def upload_file(
     source: Annotated[str, Query(min_length=1, max_length=100, description="For rows that name none.")] = "import",
     mapping: Annotated[str | None, Query(max_length=20_000, description='JSON: {"column": "field or attributes.x or empty"}')] = None,
 ) -> ImportOut:
-    """The file in a form (`file`), or the body itself with `?filename=`. It is read by the workers; GET the import to see how far they are."""
+    """The file in a form (`file`), or the body itself with `?filename=`. The workers read it; GET the import shows how far they are."""
     body = pieces(request, services.settings.max_upload_mb * MIB)
     upload = Upload(services, caller.workspace_id, source.strip() or "import", read_mapping(mapping))
     async with upload.kept_or_discarded():
@@ -162,15 +163,15 @@ class Upload:
 
     async def add(self, content: bytes) -> None:
         self._buffer += content
-        if len(self._buffer) >= CHUNK:
-            await to_thread.run_sync(self._append)
+        if len(self._buffer) >= CHUNK and self._id is not None:
+            await to_thread.run_sync(self._append, self._id)
 
     async def finish(self) -> Import:
         """Raises InvalidInput when no file came, or an empty one."""
         if self._id is None:
             raise InvalidInput("no file came; the form's part `file` holds it, or the body itself with ?filename=", field="file")
         if self._buffer:
-            await to_thread.run_sync(self._append)
+            await to_thread.run_sync(self._append, self._id)
         if self._number == 0:
             raise InvalidInput("the file is empty", field="file")
         return await to_thread.run_sync(self._complete, self._id)
@@ -182,10 +183,9 @@ class Upload:
             )
         return made.id
 
-    def _append(self) -> None:
-        assert self._id is not None
+    def _append(self, import_id: str) -> None:
         with self._services.database.write() as connection:
-            append_bytes(connection, self._id, self._number, bytes(self._buffer))
+            append_bytes(connection, import_id, self._number, bytes(self._buffer))
         self._number += 1
         self._buffer.clear()
 

@@ -22,7 +22,7 @@ class Page(BaseModel, Generic[Row]):
 
 
 def page_of(rows: Sequence[Row], limit: int, cursor: str | None, key: Callable[[Row], str]) -> tuple[list[Row], str | None]:
-    """The page after `cursor` of a short list that is at hand whole, by id, and the cursor of the next. Raises InvalidInput for a foreign cursor."""
+    """The page after `cursor` of a list that is at hand whole, by id, and the cursor of the next. Raises InvalidInput for a foreign one."""
     last = (0, "") if cursor is None else _order(_opened(cursor))
     rest = sorted((row for row in rows if _order(key(row)) > last), key=lambda row: _order(key(row)))
     return rest[:limit], _sealed(key(rest[limit - 1])) if len(rest) > limit else None

@@ -115,7 +115,6 @@ def show_source(source_id: str, caller: Reader, services: With) -> SourceOut:
 @router.patch("/v1/sources/{source_id}", summary="Change a source, or switch it off", responses=problems(404, 409, 413, 415))
 def change_source(source_id: str, body: SourceChange, caller: Manager, services: With) -> SourceOut:
     with services.database.write() as connection:
-        old = get_source(connection, caller.workspace_id, source_id)
         source = update_source(
             connection, caller.workspace_id, source_id, vault=services.vault, now=services.clock(), **body.model_dump(exclude_none=True)
         )

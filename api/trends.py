@@ -46,6 +46,7 @@ class TrendOut(Out):
 
 @router.get("", summary="Counts over time, by what you like")
 def list_trends(
+    *,
     request: Request,
     caller: Reader,
     services: With,
