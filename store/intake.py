@@ -38,17 +38,21 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 def feedback_from_fields(fields: Mapping[str, object], *, now: datetime, default_source: str = "api") -> NewFeedback:
     """One feedback from fields in the shape of the API: names of FIELDS, `author`, `rating`, `scores` and `attributes` as mappings.
 
-    A field that is None or, text aside, empty counts as absent. Without `created_at` the feedback is of `now`; a time without a zone is
-    UTC; `language` is cut to its primary code ("pt-BR" is "pt"), `country` upper-cased; numbers and booleans among attributes become text.
+    A field that is None or, text aside, empty counts as absent. Without `created_at` the feedback is of `now` and not `dated`; a time
+    without a zone is UTC; `language` is cut to its primary code ("pt-BR" is "pt"), `country` upper-cased; numbers and booleans among attributes become text.
     What no database can hold (U+0000, lone surrogates) becomes U+FFFD, one for one, so that offsets stay true.
     Raises InvalidInput whose `field` names the place ("rating.value") and whose message says what would be valid.
     """
     for name in fields:
         if name not in FIELDS:
             raise InvalidInput(f"unknown field {_shown(name)}; known are {', '.join(FIELDS)}", field=str(name)[:80])
+    created_at = _created_at(fields.get("created_at"))
+    if created_at is not None and created_at > now + FUTURE_ALLOWED:
+        raise InvalidInput(f"created_at {created_at:%Y-%m-%dT%H:%M:%SZ} is more than a day in the future", field="created_at")
     return NewFeedback(
         text=_text(fields.get("text")),
-        created_at=_created_at(fields.get("created_at"), now),
+        created_at=created_at or now,
+        dated=created_at is not None,
         source=_short(fields, "source") or default_source,
         external_id=_short(fields, "external_id"),
         title=_short(fields, "title"),
@@ -88,18 +92,14 @@ def _text(value: object) -> str:
     return storable(value)
 
 
-def _created_at(value: object, now: datetime) -> datetime:
+def _created_at(value: object) -> datetime | None:
     if value is None or value == "":
-        return now
+        return None
     if isinstance(value, datetime):
-        moment = parse_time(value.isoformat(), field="created_at")
-    elif isinstance(value, str):
-        moment = parse_time(value, field="created_at")
-    else:
-        raise InvalidInput(f"created_at must be {VALID_TIME}, not {_kind_of(value)}", field="created_at")
-    if moment > now + FUTURE_ALLOWED:
-        raise InvalidInput(f"created_at {moment:%Y-%m-%dT%H:%M:%SZ} is more than a day in the future", field="created_at")
-    return moment
+        return parse_time(value.isoformat(), field="created_at")
+    if isinstance(value, str):
+        return parse_time(value, field="created_at")
+    raise InvalidInput(f"created_at must be {VALID_TIME}, not {_kind_of(value)}", field="created_at")
 
 
 def _short(fields: Mapping[str, object], name: str, path: str | None = None) -> str | None:

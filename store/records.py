@@ -44,7 +44,10 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class NewFeedback:
-    """One customer text on its way into the store; `external_id` None asks the store for a fresh one."""
+    """One customer text on its way into the store; `external_id` None asks the store for a fresh one.
+
+    `dated` False: nobody said when it was written, and `created_at` is when it came. The same text coming again keeps its first time.
+    """
 
     text: str
     created_at: datetime
@@ -62,6 +65,7 @@ class NewFeedback:
     product: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     parent_id: str | None = None
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,10 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of one row that was accepted."""
+    """What became of one row that was accepted. `erased`: it was erased on request before, so it was not stored, and `id` is empty."""
 
     id: str
-    status: Literal["created", "updated", "unchanged"]
+    status: Literal["created", "updated", "unchanged", "erased"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,15 @@ class Feedback:
     attributes: Mapping[str, str]
     parent_id: str | None
     live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A text that an edit replaced at `replaced_at`; the newest text is in the feedback itself."""
+
+    revision: int
+    text: str
+    replaced_at: datetime
 
 
 # --- what the model says ---------------------------------------------------------------------------------------------
@@ -172,6 +185,35 @@ class AnnotatedFeedback:
     feedback: Feedback
     annotation: Annotation | None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackQuery:
+    """Which feedback to list; None = any. `since` is inside, `until` outside; `brand` is an id, `q` is written like a brand's query.
+
+    `cursor` is the `next` of the page before.
+    """
+
+    brand: str | None = None
+    q: str | None = None
+    sentiment: Sentiment | None = None
+    topic: str | None = None
+    language: str | None = None
+    source: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    complaint: bool | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 100
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackPage:
+    """Newest first. `next` asks for the page after this one, which may be empty; None = there is none."""
+
+    rows: tuple[AnnotatedFeedback, ...]
+    next: str | None
 
 
 # --- tenants and what they configure ---------------------------------------------------------------------------------
@@ -318,6 +360,35 @@ class TrendRow:
     @property
     def negative_share(self) -> float:
         return self.negative / self.count if self.count else 0.0
+
+
+Interval = Literal["5m", "1h", "1d"]
+INTERVALS: tuple[Interval, ...] = ("5m", "1h", "1d")
+
+
+@dataclass(frozen=True, slots=True)
+class TrendQuery:
+    """Counts per `interval` and per value of each dimension in `group`, of the feedback that has the values of `filters`.
+
+    Names: sentiment, topic, source, language, brand (its id), attributes.<a dimension of the workspace>. Buckets from the one that holds
+    `since` to the last that starts before `until`.
+    """
+
+    interval: Interval
+    since: datetime
+    until: datetime
+    group: tuple[str, ...] = ()
+    filters: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 1000
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPage:
+    """Ordered by start, then by the values of the group; empty buckets left out. `next` asks for the page after; None = there is none."""
+
+    rows: tuple[TrendRow, ...]
+    next: str | None
 
 
 # --- surges ----------------------------------------------------------------------------------------------------------

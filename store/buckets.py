@@ -1,0 +1,51 @@
+"""Buckets that have to be recounted: whoever changes what is counted touches them in the same transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, insert, literal, select
+
+from core.times import BUCKET, floor_to
+from store.tables import feedback, touched_buckets
+
+REPOST_WITHIN = timedelta(hours=24)
+"""A text that comes again within a day is a repost; the same words a week later are a new voice."""
+
+
+def bucket_of(moment: datetime) -> datetime:
+    """Start of the five minutes that hold `moment`."""
+    return floor_to(moment, BUCKET)
+
+
+def touch(connection: Connection, workspace_id: int, buckets: Iterable[datetime]) -> None:
+    """Ask for a recount of `buckets` of one workspace."""
+    rows = [{"workspace_id": workspace_id, "bucket": bucket} for bucket in sorted(set(buckets))]
+    if rows:
+        connection.execute(insert(touched_buckets), rows)
+
+
+def touch_all(connection: Connection, workspace_id: int) -> None:
+    """Ask for a recount of everything a workspace has: its brands or dimensions changed."""
+    every = select(literal(workspace_id), feedback.c.bucket).where(feedback.c.workspace_id == workspace_id).distinct()
+    connection.execute(insert(touched_buckets).from_select(["workspace_id", "bucket"], every))
+
+
+def touch_later_reposts(connection: Connection, workspace_id: int, changed: Sequence[tuple[int | None, datetime]]) -> None:
+    """Ask for a recount of the buckets where a (fingerprint, created_at) that came, went or moved may decide what is a repost."""
+    prints = sorted({print_ for print_, _ in changed if print_ is not None})
+    if not prints:
+        return
+    moments = [moment for print_, moment in changed if print_ is not None]
+    later = (
+        select(feedback.c.bucket)
+        .where(feedback.c.workspace_id == workspace_id, feedback.c.fingerprint.in_(prints))
+        .where(feedback.c.created_at >= min(moments), feedback.c.created_at <= max(moments) + REPOST_WITHIN)
+        .distinct()
+    )
+    touch(connection, workspace_id, connection.scalars(later))
+
+
+def count_touched(connection: Connection) -> int:
+    """How many buckets of all workspaces wait for a recount."""
+    waiting = select(touched_buckets.c.workspace_id, touched_buckets.c.bucket).distinct().subquery()
+    return connection.scalar(select(func.count()).select_from(waiting)) or 0

@@ -1,0 +1,1 @@
+"""Migrations of the schema: env.py runs them, versions holds one file per change."""

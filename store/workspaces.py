@@ -1,0 +1,72 @@
+"""Tenants, and the names of the attributes that each wants its trends grouped by."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from core.errors import Conflict, InvalidInput, NotFound
+from store.buckets import touch_all
+from store.dialect import AnyRow, row_id
+from store.records import Workspace
+from store.tables import workspaces
+
+MOST_DIMENSIONS = 8
+"""Every pair of dimensions is counted in advance, so their number is bounded."""
+_DIMENSION = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+
+
+def create_workspace(connection: Connection, name: str, now: datetime) -> Workspace:
+    """A new tenant. Raises Conflict when the name is taken, InvalidInput when it is empty."""
+    if not name.strip():
+        raise InvalidInput("a workspace needs a name", field="name")
+    values = {"name": name, "dimensions": [], "created_at": now}
+    try:
+        with connection.begin_nested():
+            row = connection.execute(insert(workspaces).returning(workspaces), values).one()
+    except IntegrityError:
+        raise Conflict(f"there is a workspace named {name!r} already") from None
+    return _to_workspace(row)
+
+
+def get_workspace(connection: Connection, workspace_id: str) -> Workspace:
+    """Raises NotFound."""
+    row = connection.execute(select(workspaces).where(workspaces.c.id == row_id(workspace_id, "workspace"))).one_or_none()
+    if row is None:
+        raise NotFound(f"no workspace {workspace_id!r}")
+    return _to_workspace(row)
+
+
+def find_workspace(connection: Connection, name: str) -> Workspace | None:
+    """By its exact name."""
+    row = connection.execute(select(workspaces).where(workspaces.c.name == name)).one_or_none()
+    return None if row is None else _to_workspace(row)
+
+
+def list_workspaces(connection: Connection) -> list[Workspace]:
+    """Every tenant, oldest first."""
+    return [_to_workspace(row) for row in connection.execute(select(workspaces).order_by(workspaces.c.id))]
+
+
+def set_dimensions(connection: Connection, workspace_id: str, names: Sequence[str], now: datetime) -> Workspace:
+    """Say which attributes trends can be grouped by; everything is recounted.
+
+    Raises InvalidInput for a name that is not `[a-z][a-z0-9_]{0,39}`, a name given twice, or more than eight; NotFound.
+    """
+    for name in names:
+        if not _DIMENSION.fullmatch(name):
+            raise InvalidInput(f"{name[:60]!r} is no dimension: a small letter, then up to 39 of a-z, 0-9, _", field="dimensions")
+    if len(names) > MOST_DIMENSIONS or len(set(names)) < len(names):
+        raise InvalidInput(f"{len(names)} dimensions: at most {MOST_DIMENSIONS}, each once", field="dimensions")
+    before = get_workspace(connection, workspace_id)
+    if before.dimensions != tuple(names):
+        key = row_id(workspace_id, "workspace")
+        connection.execute(update(workspaces).where(workspaces.c.id == key).values(dimensions=list(names)))
+        touch_all(connection, key)
+    return get_workspace(connection, workspace_id)
+
+
+def _to_workspace(row: AnyRow) -> Workspace:
+    return Workspace(id=str(row.id), name=row.name, dimensions=tuple(row.dimensions), created_at=row.created_at)
