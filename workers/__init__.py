@@ -1,0 +1,1 @@
+"""Stages as plain functions, then a thin Celery skin."""
