@@ -39,7 +39,8 @@ def feedback_from_fields(fields: Mapping[str, object], *, now: datetime, default
     """One feedback from fields in the shape of the API: names of FIELDS, `author`, `rating`, `scores` and `attributes` as mappings.
 
     A field that is None or, text aside, empty counts as absent. Without `created_at` the feedback is of `now` and not `dated`; a time
-    without a zone is UTC; `language` is cut to its primary code ("pt-BR" is "pt"), `country` upper-cased; numbers and booleans among attributes become text.
+    without a zone is UTC. `language` is cut to its primary code ("pt-BR" is "pt"), `country` is upper-cased, numbers and booleans among
+    attributes become text.
     What no database can hold (U+0000, lone surrogates) becomes U+FFFD, one for one, so that offsets stay true.
     Raises InvalidInput whose `field` names the place ("rating.value") and whose message says what would be valid.
     """

@@ -38,7 +38,7 @@ def test_reads_every_field() -> None:
 
 def test_takes_none_and_empty_as_absent() -> None:
     empty = read(title="", author={}, rating=None, scores={"nps": None}, attributes={"plan": " "}, language="und", created_at="")
-    assert empty == NewFeedback(text="Late again", created_at=NOW)
+    assert empty == NewFeedback(text="Late again", created_at=NOW, dated=False)
 
 
 def test_keeps_the_text_as_it_was_given() -> None:
@@ -46,7 +46,7 @@ def test_keeps_the_text_as_it_was_given() -> None:
 
 
 def test_replaces_one_for_one_what_no_database_can_hold() -> None:
-    assert read(text="a\x00b\ud800c", title="\x00x").text == "a\ufffdb\ufffdc"
+    assert read(text="a\x00b\ud800c").text == "a\ufffdb\ufffdc"
 
 
 def test_reads_times_without_a_zone_as_utc_and_with_one_into_utc() -> None:
