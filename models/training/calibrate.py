@@ -1,0 +1,81 @@
+"""Fits temperatures, topic thresholds and the abstaining confidence on development rows and writes them into a model folder.
+
+python -m models.training.calibrate --data DATA_FOLDER --model models/bundled
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from models.training.data import ABSENT_BY_GUESS, STRONG, topic_ids
+from models.training.development import Judgements, development_rows, judge
+from nlp.bundle import load_bundle
+from nlp.calibrate import best_threshold, confidence_at_coverage, fit_temperature, sigmoid, softmax
+
+ROWS_OF_A_SET = 400
+COVERAGE = 0.9  # share of texts that get a sentiment without a warning
+ENOUGH = 30  # annotated mentions of a topic; below it keywords help to choose the threshold
+
+
+def fit(rows: Judgements) -> dict[str, object]:
+    """The `calibration` of model.json."""
+    three = rows.with_sentiment(three_classes=True)
+    complaints = rows.with_complaint()
+    temperature = {
+        "sentiment": fit_temperature(three.logits["sentiment"], three.sentiments()),
+        "complaint": fit_temperature(complaints.logits["complaint"][:, 0], complaints.complaints()),
+        "presence": _presence_temperature(rows),
+        "topic_sentiment": _polarity_temperature(rows),
+    }
+    probabilities = softmax(three.logits["sentiment"], temperature["sentiment"])
+    return {
+        "temperature": {task: round(value, 4) for task, value in temperature.items()},
+        "thresholds": _thresholds(rows, temperature["presence"]),
+        "abstain_below": round(confidence_at_coverage(probabilities, COVERAGE), 4),
+    }
+
+
+def _presence_temperature(rows: Judgements) -> float:
+    known, present = rows.presence(least_weight=STRONG)
+    return fit_temperature(rows.logits["presence"][known], present[known].astype(np.int64))
+
+
+def _polarity_temperature(rows: Judgements) -> float:
+    pairs = [(row, topic, value) for row, example in enumerate(rows.examples) for topic, value in example.topic_sentiment.items()]
+    row, topic, value = np.array(pairs).T
+    logits = rows.logits["topic_sentiment"].reshape(len(rows.examples), -1, 3)
+    return fit_temperature(logits[row, topic], value)
+
+
+def _thresholds(rows: Judgements, temperature: float) -> list[float]:
+    probabilities = sigmoid(rows.logits["presence"], temperature)
+    strong, every = rows.presence(least_weight=STRONG), rows.presence(least_weight=ABSENT_BY_GUESS)
+    found = []
+    for topic in range(len(topic_ids())):
+        enough = int(strong[1][:, topic].sum()) >= ENOUGH
+        known, present = (part[:, topic] for part in (strong if enough else every))
+        found.append(best_threshold(probabilities[known, topic], present[known]))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    bundle = load_bundle(arguments.model)
+    rows = judge(development_rows(arguments.data, limit=ROWS_OF_A_SET), bundle, bundle.open_backend(arguments.threads))
+    path = arguments.model / "model.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["calibration"] = fit(rows.halves()[0])
+    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(manifest["calibration"], indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""A model folder: checks every file against model.json before use, and opens tokenizer, heads and backend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from core.errors import PermanentError
+from nlp.backend import Backend
+from nlp.encode import Tokenizer, WordVectors
+from nlp.heads import PARTS, SENTIMENTS, TASKS, Calibration, Floats, Heads
+
+BUNDLED = Path(__file__).parent.parent / "models" / "bundled"
+TOKENIZER, EMBEDDINGS, BODY, BODY_WEIGHTS, HEADS = "tokenizer.model", "embeddings.q4", "body.xml", "body.bin", "heads.npz"
+FILES = (TOKENIZER, EMBEDDINGS, BODY, BODY_WEIGHTS, HEADS)
+AGAIN = "copy the folder again, or export it with `python -m models.training.export`"
+
+
+class ModelInvalid(PermanentError):
+    """A model cannot be used; the message says which file, what was expected, what was found and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An opened model folder; the backend is opened when asked for, for it takes the memory."""
+
+    folder: Path
+    name: str
+    version: str
+    taxonomy_version: str
+    max_tokens: int
+    hidden: int
+    tokenizer: Tokenizer
+    heads: Heads
+
+    def words(self) -> WordVectors:
+        """The 4-bit word vectors, mapped from the file."""
+        return WordVectors(self.folder / EMBEDDINGS, vocabulary=self.tokenizer.size, hidden=self.hidden)
+
+    def open_backend(self, threads: int = 2, cache: Path | None = None) -> Backend:
+        """The int8 body on so many threads; `cache` keeps compiled kernels between starts."""
+        from nlp.openvino_backend import OpenVinoBackend
+
+        return OpenVinoBackend(self.folder / BODY, self.words(), pad=self.tokenizer.pad, threads=threads, cache=cache)
+
+    def open_torch_backend(self, device: str) -> Backend:
+        """The same body in torch, its weights dequantised from the bundle; needs the extra `gpu`."""
+        from nlp.torch_backend import TorchBackend
+
+        return TorchBackend(self.folder / BODY, self.words(), pad=self.tokenizer.pad, device=device)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Opens a model folder. ModelInvalid when a file is missing, its checksum differs or labels and weights do not fit."""
+    manifest = _manifest(folder)
+    _verify(folder, cast("Mapping[str, Mapping[str, object]]", _field(folder, manifest, "files", dict)))
+    tokenizer = Tokenizer((folder / TOKENIZER).read_bytes())
+    _expect(folder / TOKENIZER, "pieces", _field(folder, manifest, "vocabulary", int), tokenizer.size)
+    return Bundle(
+        folder=folder,
+        name=cast(str, _field(folder, manifest, "name", str)),
+        version=cast(str, _field(folder, manifest, "version", str)),
+        taxonomy_version=cast(str, _field(folder, manifest, "taxonomy", str)),
+        max_tokens=cast(int, _field(folder, manifest, "max_tokens", int)),
+        hidden=cast(int, _field(folder, manifest, "hidden", int)),
+        tokenizer=tokenizer,
+        heads=_heads(folder, manifest),
+    )
+
+
+def _manifest(folder: Path) -> dict[str, object]:
+    path = folder / "model.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelInvalid(f"{path} is missing: a model folder holds model.json and {', '.join(FILES)}; {AGAIN}") from error
+    except ValueError as error:
+        raise ModelInvalid(f"{path} is not JSON ({error}); {AGAIN}") from error
+    if not isinstance(manifest, dict):
+        raise ModelInvalid(f"{path}: expected an object, found {type(manifest).__name__}; {AGAIN}")
+    return manifest
+
+
+def _field(folder: Path, manifest: Mapping[str, object], name: str, kind: type) -> object:
+    value = manifest.get(name)
+    if not isinstance(value, kind):
+        raise ModelInvalid(f"{folder / 'model.json'}: {name} should be {kind.__name__}, found {value!r}; {AGAIN}")
+    return value
+
+
+def _verify(folder: Path, files: Mapping[str, Mapping[str, object]]) -> None:
+    for name in FILES:
+        path = folder / name
+        if not path.is_file():
+            raise ModelInvalid(f"{path} is missing: model.json lists it; {AGAIN}")
+        expected, found = files.get(name, {}).get("sha256"), sha256_of(path)
+        if found != expected:
+            raise ModelInvalid(f"{path}: expected sha256 {expected}, found {found}: the file was changed or cut; {AGAIN}")
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _heads(folder: Path, manifest: Mapping[str, object]) -> Heads:
+    labels = cast("Mapping[str, list[str]]", _field(folder, manifest, "labels", dict))
+    fitted = cast("Mapping[str, object]", _field(folder, manifest, "calibration", dict))
+    topics = labels.get("topics", [])
+    if tuple(labels.get("sentiment", ())) != SENTIMENTS:
+        raise ModelInvalid(f"{folder / 'model.json'}: sentiment labels should be {SENTIMENTS}, found {labels.get('sentiment')}; {AGAIN}")
+    with np.load(folder / HEADS) as stored:
+        weights: dict[str, Floats] = {name: stored[name].astype(np.float32) for name in stored.files}
+    missing = {f"{task}.{part}" for task in TASKS for part in PARTS} - weights.keys()
+    if missing:
+        raise ModelInvalid(f"{folder / HEADS}: lacks {', '.join(sorted(missing))}; {AGAIN}")
+    outputs = {"sentiment": 3, "complaint": 1, "presence": len(topics), "topic_sentiment": 3 * len(topics)}
+    for task, size in outputs.items():
+        _expect(folder / HEADS, f"labels of {task}", size, len(weights[f"{task}.out.bias"]))
+    thresholds = tuple(cast("list[float]", fitted["thresholds"]))
+    _expect(folder / "model.json", "thresholds", len(topics), len(thresholds))
+    temperature = cast("Mapping[str, float]", fitted["temperature"])
+    return Heads(weights, topics, Calibration(temperature, thresholds, cast(float, fitted["abstain_below"])))
+
+
+def _expect(path: Path, what: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise ModelInvalid(f"{path}: expected {expected} {what}, found {found}: the files do not belong together; {AGAIN}")

@@ -1,0 +1,77 @@
+"""Pooled vectors to probabilities, in numpy: the small last layers of every task, with their calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp.calibrate import sigmoid, softmax
+
+Floats = NDArray[np.float32]
+EPSILON = np.float32(1e-5)  # of torch's LayerNorm, which trained the heads
+BLOCK = 32  # rows that are multiplied together
+TASKS = ("sentiment", "complaint", "presence", "topic_sentiment")
+PARTS = ("norm.weight", "norm.bias", "dense.weight", "dense.bias", "out.weight", "out.bias")
+SENTIMENTS = ("negative", "neutral", "positive")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was fitted on development rows: a temperature per task, a threshold per topic, the least confidence of an answer."""
+
+    temperature: Mapping[str, float]
+    thresholds: tuple[float, ...]
+    abstain_below: float
+
+
+class Heads:
+    """LayerNorm, tanh layer, linear layer, temperature: one per task. Vectors are means of token states, (n, hidden) float32."""
+
+    def __init__(self, weights: Mapping[str, Floats], topics: Sequence[str], calibration: Calibration) -> None:
+        self.topics = tuple(topics)
+        self.thresholds: Floats = np.array(calibration.thresholds, np.float32)
+        self.abstain_below = calibration.abstain_below
+        self.temperatures = calibration.temperature
+        self._weights = weights
+
+    def logits(self, task: str, pooled: Floats) -> Floats:
+        """Raw outputs of one task of TASKS, before its temperature: (n, outputs)."""
+        part = {name: self._weights[f"{task}.{name}"] for name in PARTS}
+        centred = pooled - pooled.mean(axis=-1, keepdims=True)
+        scale = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON)
+        normal = centred / scale * part["norm.weight"] + part["norm.bias"]
+        return _linear(np.tanh(_linear(normal, part["dense.weight"], part["dense.bias"])), part["out.weight"], part["out.bias"])
+
+    def sentiment(self, pooled: Floats) -> Floats:
+        """(n, 3) probabilities of negative, neutral, positive."""
+        return softmax(self.logits("sentiment", pooled), self.temperatures["sentiment"])
+
+    def complaint(self, pooled: Floats) -> Floats:
+        """(n,) probabilities that the text complains."""
+        return sigmoid(self.logits("complaint", pooled)[:, 0], self.temperatures["complaint"])
+
+    def topic_presence(self, pooled: Floats) -> Floats:
+        """(n, T) probabilities that a topic is spoken of; it is when its threshold is reached."""
+        return sigmoid(self.logits("presence", pooled), self.temperatures["presence"])
+
+    def topic_sentiment(self, pooled: Floats) -> Floats:
+        """(n, T, 3) probabilities of the sentiment towards each topic, should it be spoken of."""
+        logits = self.logits("topic_sentiment", pooled).reshape(len(pooled), len(self.topics), 3)
+        return softmax(logits, self.temperatures["topic_sentiment"])
+
+
+def _linear(vectors: Floats, weight: Floats, bias: Floats) -> Floats:
+    """vectors (n, in) x weight (out, in) + bias, in blocks of BLOCK rows, the last one filled up with zeros.
+
+    A matrix product of another shape may take another kernel and round otherwise: with one shape a row's answer never depends on its
+    neighbours.
+    """
+    count = len(vectors)
+    filled = np.zeros((-(-count // BLOCK) * BLOCK, vectors.shape[1]), np.float32)
+    filled[:count] = vectors
+    products = np.concatenate([filled[at : at + BLOCK] @ weight.T for at in range(0, len(filled), BLOCK)] or [filled @ weight.T])
+    outputs: Floats = products[:count] + bias
+    return outputs

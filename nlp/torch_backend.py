@@ -1,0 +1,130 @@
+"""Serving with torch: the bundled body, on a GPU or not, and any sequence-classification checkpoint. Needs the extra `gpu`."""
+
+# torch may be absent where types are checked: its classes are then unknown.
+# mypy: disable-error-code="misc"
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from nlp.backend import padded_batches
+from nlp.body_weights import BodyWeights, read_body
+from nlp.bundle import ModelInvalid
+from nlp.encode import WordVectors
+from nlp.labels import sentiment_matrix
+
+
+class Layer(nn.Module):
+    """One layer of BERT (post-norm)."""
+
+    def __init__(self, hidden: int, inner: int, heads: int, epsilon: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.attended = (nn.Linear(hidden, hidden) for _ in range(4))
+        self.attended_norm, self.output_norm = (nn.LayerNorm(hidden, epsilon) for _ in range(2))
+        self.inner, self.output = nn.Linear(hidden, inner), nn.Linear(inner, hidden)
+
+    def forward(self, states: Tensor, bias: Tensor) -> Tensor:
+        query, key, value = (part(states).unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (self.query, self.key, self.value))
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias).transpose(1, 2).flatten(2)
+        states = self.attended_norm(states + self.attended(mixed))
+        output: Tensor = self.output_norm(states + self.output(functional.gelu(self.inner(states))))
+        return output
+
+
+class Body(nn.Module):
+    """BERT on given word vectors (b, l, hidden) and a mask (b, l) of 0 and 1: token states (b, l, hidden)."""
+
+    def __init__(self, *, hidden: int, layers: int, heads: int, inner: int, positions: int, epsilon: float) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(torch.zeros(positions, hidden))
+        self.norm = nn.LayerNorm(hidden, epsilon)
+        self.layers = nn.ModuleList(Layer(hidden, inner, heads, epsilon) for _ in range(layers))
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        bias = (1.0 - mask[:, None, None, :].to(vectors.dtype)) * -1e4
+        states: Tensor = self.norm(vectors + self.positions[: vectors.shape[1]])
+        for layer in self.layers:
+            states = layer(states, bias)
+        return states
+
+
+class TorchBackend:
+    """The bundled body in float32: its int8 weights dequantised, its activations not rounded."""
+
+    def __init__(self, body: Path, words: WordVectors, *, pad: int, device: str) -> None:
+        self._body = body_from(read_body(body)).to(device).eval()
+        self._words, self._pad, self._device = words, pad, device
+
+    @property
+    def name(self) -> str:
+        """Which engine."""
+        return f"torch-{self._device}"
+
+    def states(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """Token states (len(window), hidden) of each window, in order."""
+        found: dict[int, NDArray[np.float32]] = {}
+        for batch in padded_batches(windows, self._pad):
+            vectors, mask = torch.from_numpy(self._words.rows(batch.ids)), torch.from_numpy(batch.mask)
+            with torch.inference_mode():
+                states = self._body(vectors.to(self._device), mask.to(self._device)).cpu().numpy()
+            found.update(zip(batch.rows, states, strict=True))
+        return [found[row][: len(window)] for row, window in enumerate(windows)]
+
+
+def body_from(weights: BodyWeights) -> Body:
+    """A torch body with the weights of a bundle."""
+    body = Body(
+        hidden=weights.hidden,
+        layers=weights.layers,
+        heads=weights.heads,
+        inner=weights.inner,
+        positions=weights.positions,
+        epsilon=weights.epsilon,
+    )
+    body.load_state_dict({name: torch.from_numpy(value) for name, value in weights.arrays.items()})
+    return body
+
+
+class SentimentCheckpoint:
+    """A sequence-classification checkpoint of transformers whose labels read as negative, neutral, positive."""
+
+    def __init__(self, name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, device: str) -> None:
+        self.name = name
+        self._tokenizer, self._model, self._device = tokenizer, model.to(device).eval(), device
+        labels = [model.config.id2label[index] for index in range(model.config.num_labels)]
+        self._sums = torch.from_numpy(sentiment_matrix(name, labels)).to(device)
+        self._max_tokens = min(512, model.config.max_position_embeddings - 2)
+
+    def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, 3) probabilities of negative, neutral, positive; a text is cut at the checkpoint's length."""
+        rows = [self._score(text.encode("utf-8", "replace").decode("utf-8")) for text in texts]
+        return np.stack(rows) if rows else np.zeros((0, 3), np.float32)
+
+    def _score(self, text: str) -> NDArray[np.float32]:
+        # One text at a time: padding to a neighbour's length would round differently, and the answer must not depend on neighbours.
+        encoded = self._tokenizer(text, truncation=True, max_length=self._max_tokens, return_tensors="pt").to(self._device)
+        with torch.inference_mode():
+            shares = self._model(**encoded).logits.float().softmax(-1) @ self._sums
+        row: NDArray[np.float32] = shares[0].cpu().numpy()
+        return row
+
+
+def load_checkpoint(name_or_path: str, device: str) -> SentimentCheckpoint:
+    """Opens a folder or hub id. ModelInvalid when there is no such checkpoint or its labels are no sentiments."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path)
+        model = AutoModelForSequenceClassification.from_pretrained(name_or_path)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelInvalid(
+            f"{name_or_path}: no sequence-classification checkpoint could be opened ({error}); expected `bundled`, a folder with "
+            "config.json, weights and tokenizer, or a hub id that this machine can reach or has in its cache"
+        ) from error
+    return SentimentCheckpoint(name_or_path, tokenizer, model, device)

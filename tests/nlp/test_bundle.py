@@ -1,0 +1,82 @@
+"""Opening a model folder, whole and broken in every way that copying files can break it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlp.bundle import BODY_WEIGHTS, BUNDLED, EMBEDDINGS, HEADS, ModelInvalid, load_bundle
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the bundled model without the large files' bytes: they are links."""
+    for path in BUNDLED.iterdir():
+        if path.name in (EMBEDDINGS, BODY_WEIGHTS):
+            (tmp_path / path.name).symlink_to(path)
+        else:
+            shutil.copy(path, tmp_path / path.name)
+    return tmp_path
+
+
+def edit(folder: Path, **fields: Any) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_the_bundled_model_opens_and_agrees_with_the_taxonomy() -> None:
+    bundle = load_bundle(BUNDLED)
+    taxonomy = json.loads((BUNDLED.parent / "taxonomy.json").read_text())
+    assert bundle.heads.topics == tuple(topic["id"] for topic in taxonomy["topics"])
+    assert bundle.taxonomy_version == taxonomy["version"]
+    assert len(bundle.heads.thresholds) == len(bundle.heads.topics)
+    assert 0.3 < bundle.heads.abstain_below < 0.9
+
+
+def test_no_shipped_file_is_large() -> None:
+    sizes = [path.stat().st_size for path in BUNDLED.iterdir()]
+    assert max(sizes) < 50 * MEGABYTE
+    assert sum(sizes) < 80 * MEGABYTE
+
+
+def test_a_missing_file_is_named(folder: Path) -> None:
+    (folder / HEADS).unlink()
+    with pytest.raises(ModelInvalid, match=r"heads\.npz is missing"):
+        load_bundle(folder)
+
+
+def test_an_empty_folder_says_what_a_model_folder_holds(tmp_path: Path) -> None:
+    with pytest.raises(ModelInvalid, match=r"model\.json is missing: a model folder holds .*body\.xml"):
+        load_bundle(tmp_path)
+
+
+def test_a_changed_file_is_named_with_both_checksums(folder: Path) -> None:
+    with (folder / HEADS).open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ModelInvalid, match=r"heads\.npz: expected sha256 [0-9a-f]{64}, found [0-9a-f]{64}"):
+        load_bundle(folder)
+
+
+def test_a_label_too_many_is_counted(folder: Path) -> None:
+    labels = json.loads((folder / "model.json").read_text())["labels"]
+    edit(folder, labels={**labels, "topics": [*labels["topics"], "colour"]})
+    with pytest.raises(ModelInvalid, match=r"heads\.npz: expected 21 labels of presence, found 20"):
+        load_bundle(folder)
+
+
+def test_labels_in_another_order_are_refused(folder: Path) -> None:
+    labels = json.loads((folder / "model.json").read_text())["labels"]
+    edit(folder, labels={**labels, "sentiment": ["positive", "neutral", "negative"]})
+    with pytest.raises(ModelInvalid, match="sentiment labels should be"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"name": 3}'])
+def test_a_broken_manifest_is_no_surprise(folder: Path, text: str) -> None:
+    (folder / "model.json").write_text(text)
+    with pytest.raises(ModelInvalid, match=r"model\.json"):
+        load_bundle(folder)
