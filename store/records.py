@@ -284,13 +284,14 @@ class Import:
     workspace_id: str
     filename: str
     source: str
-    state: Literal["queued", "running", "done", "failed"]
+    state: Literal["uploading", "queued", "running", "done", "failed"]
     mapping: Mapping[str, str]
     bytes_total: int
     rows_read: int
     created: int
     updated: int
     unchanged: int
+    erased: int
     rejected: int
     rejects: tuple[RejectedRow, ...]
     error: str | None
@@ -428,6 +429,20 @@ class TopicShare:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertFigures:
+    """What a surge looks like at one moment. `window_minutes`: how far back `observed` counts."""
+
+    severity: Severity
+    window_minutes: int
+    observed: int
+    expected: float
+    interval: tuple[float, float]
+    p_value: float
+    top_topics: tuple[TopicShare, ...]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     id: str
     workspace_id: str
@@ -450,6 +465,25 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of an alert's state: who (a key, "detector", "rule"), when and why."""
+
+    at: datetime
+    from_state: AlertState | None
+    to_state: AlertState
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """Newest first. `next` asks for the page after; None = there is none."""
+
+    rows: tuple[Alert, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """Where alerts go. `target` is shown without its secret parts."""
 
@@ -463,6 +497,9 @@ class Channel:
     last_error: str | None
 
 
+DeliveryEvent = Literal["alert.opened", "alert.extended", "alert.resolved", "channel.test"]
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One change of one alert on its way to one channel; `event_id` is the same on every attempt."""
@@ -471,8 +508,8 @@ class Delivery:
     workspace_id: str
     event_id: str
     channel_id: str
-    alert_id: str
-    event: Literal["alert.opened", "alert.extended", "alert.resolved", "channel.test"]
+    alert_id: str | None
+    event: DeliveryEvent
     payload: str
     attempts: int
     next_attempt_at: datetime
@@ -480,3 +517,11 @@ class Delivery:
     last_error: str | None
     created_at: datetime
     delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPage:
+    """Newest first. `next` asks for the page after; None = there is none."""
+
+    rows: tuple[Delivery, ...]
+    next: str | None
