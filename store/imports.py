@@ -58,10 +58,9 @@ def claim_import(connection: Connection, *, now: datetime, lease: timedelta) -> 
     waiting = imports.c.state.in_(("queued", "running")) & free
     hopeless = update(imports).where(waiting, imports.c.claims >= MOST_CLAIMS)
     reason = f"given up: the worker that read it died {MOST_CLAIMS} times; its log says why"
-    for row in connection.execute(
-        hopeless.values(state="failed", error=reason, finished_at=now, claimed_until=None).returning(imports.c.id)
-    ):
-        connection.execute(delete(import_chunks).where(import_chunks.c.import_id == row.id))
+    given_up = hopeless.values(state="failed", error=reason, finished_at=now, claimed_until=None).returning(imports.c.id)
+    dead = connection.scalars(given_up).all()
+    connection.execute(delete(import_chunks).where(import_chunks.c.import_id.in_(dead)))
     picked = select(imports.c.id).where(waiting).order_by(imports.c.id).limit(1).with_for_update(skip_locked=True).scalar_subquery()
     taken = update(imports).where(imports.c.id.in_(picked)).values(state="running", claimed_until=now + lease, claims=imports.c.claims + 1)
     row = connection.execute(taken.returning(imports)).one_or_none()
