@@ -35,7 +35,8 @@ def test_topics_and_complaints_are_judged_only_where_labelled() -> None:
     )
     report = evaluate([a_row(), labelled])
     assert (report.topic_rows, report.complaint_rows) == (1, 1)
-    assert (report.topic_micro_f1, report.complaint_f1) == (pytest.approx(2 / 3), 1.0)
+    assert report.topic_micro_f1 == pytest.approx(2 / 3)
+    assert report.complaint_f1 == 1.0
     assert evaluate([a_row()]).topic_micro_f1 is None
 
 

@@ -1,0 +1,93 @@
+"""From a backbone to a model folder, every step, on a tiny backbone and a few rows."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import needs
+from tests.models.tiny import tiny_source_file
+
+
+@pytest.fixture(autouse=True)
+def with_training_libraries() -> None:
+    needs.torch()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder where `good` is positive and `bad` is negative."""
+    from models.training.data import mix
+
+    folder = tmp_path_factory.mktemp("data")
+    for source in mix():
+        rows = [
+            {
+                "text": f"the {word} parcel",
+                "lang": "en",
+                "source": source,
+                "split": split,
+                "domain": "review",
+                "sentiment": label,
+                "topics": [],
+            }
+            for split in ("train", "dev")
+            for word, label in (("good", "positive"), ("bad", "negative"))
+        ]
+        with gzip.open(folder / f"{source}.jsonl.gz", "wt") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    return folder
+
+
+def a_backbone(folder: Path) -> Path:
+    from models.training.backbone import read_source, write_backbone
+
+    source = read_source(tiny_source_file(folder))
+    write_backbone(source, list(range(len(source.pieces) - 1)), folder / "backbone")
+    return folder / "backbone"
+
+
+def test_the_learning_rate_rises_and_then_falls_to_zero() -> None:
+    from models.training.train import RATE, WARM_UP, rate_at
+
+    assert rate_at(0) == 0
+    assert rate_at(WARM_UP) == pytest.approx(RATE)
+    assert rate_at(0.53) == pytest.approx(RATE / 2)
+    assert rate_at(1) == rate_at(1.01) == 0
+
+
+def test_a_set_without_a_neutral_class_does_not_teach_that_nothing_is_neutral() -> None:
+    import torch
+
+    from models.training.batches import targets
+    from models.training.data import example_of
+    from models.training.train import _sentiment_loss
+
+    row = {"text": "x", "lang": "zh", "split": "train", "domain": "review", "sentiment": "positive", "topics": []}
+    for source, teaches in (("zh_hotel", False), ("umsab", True)):
+        logits = torch.zeros(1, 3, requires_grad=True)
+        _sentiment_loss(logits, targets([example_of({**row, "source": source})], 20)).backward()
+        assert logits.grad is not None
+        assert bool(logits.grad[0, 1] != 0) is teaches
+
+
+# The converter traces with torch.jit, which torch deprecates; both are pinned.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_few_steps_learn_and_the_export_opens(data: Path, tmp_path: Path) -> None:
+    from models.training.export import export
+    from models.training.train import Budget, Trainer
+    from nlp.bundle import load_bundle
+
+    backbone = a_backbone(tmp_path)
+    trainer = Trainer(data, backbone, tmp_path / "run", seed=1, device="cpu")
+    trainer.run(Budget(steps=3, minutes=1))
+    export(data, backbone, tmp_path / "run" / "final.safetensors", tmp_path / "model")
+    bundle = load_bundle(tmp_path / "model")
+    window = [bundle.tokenizer.bos, *bundle.tokenizer.encode(["the good parcel"])[0], bundle.tokenizer.eos]
+    int8, float32 = (backend.states([window])[0] for backend in (bundle.open_backend(), bundle.open_torch_backend("cpu")))
+    assert int8.shape == float32.shape == (len(window), bundle.hidden)
+    assert float(np.corrcoef(int8.ravel(), float32.ravel())[0, 1]) > 0.98
