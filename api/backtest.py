@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from store.brands import list_brands
 from store.rollups import first_seen, scopes, series, totals
 from store.rules import get_rule
+from store.scope import scope_key
 
 from api.alerts import AlertOut, TopicShareOut
 from api.auth import Reader
@@ -126,7 +127,7 @@ class Trial:
         peak, measure = surge.peak, self._watch.measure
         topics = self._topics(scope, surge)
         return BacktestAlert(
-            id=f"backtest:{surge.started_at:%Y%m%dT%H%MZ}:{scope_key(scope)}",
+            id=f"{surge.started_at:%Y-%m-%dT%H:%MZ} {scope_key(scope)}",
             rule=rule_id,
             rule_name="backtest",
             state="resolved",
@@ -158,15 +159,3 @@ class Trial:
 def measured(counts: Counts, measure: Measure) -> int:
     """The number that a rule of this measure watches."""
     return {"negative": counts.negative, "complaint": counts.complaint, "volume": counts.count}[measure]
-
-
-def scope_key(scope: Scope) -> str:
-    """The values of a scope in one order."""
-    fixed = [
-        scope.brand,
-        scope.topic,
-        scope.source,
-        scope.language,
-        *(f"{name}={value}" for name, value in sorted(scope.attributes.items())),
-    ]
-    return ",".join(part for part in fixed if part is not None) or "all"

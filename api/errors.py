@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from core.errors import Conflict, InvalidInput, KoeError, NotFound, Overloaded, PermanentError, TransientError
 from core.logs import get_logger
@@ -18,6 +19,7 @@ from store.records import KeyScope
 
 log = get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 RETRY_AFTER_SECONDS = 2.0
 """What a client is told to wait where the error itself does not say: a start, or a database that is busy."""
 
@@ -130,7 +132,7 @@ def answer_validation(_request: Request, error: Exception) -> Response:
     return problem(kind.status, kind.slug, kind.title, detail or kind.title, members={"errors": faults})
 
 
-def answer_http_error(_request: Request, error: Exception) -> Response:
+def answer_http_error(request: Request, error: Exception) -> Response:
     """The answer to what the framework itself refuses: no such path, no such method."""
     if not isinstance(error, HTTPException):
         raise error
@@ -139,7 +141,14 @@ def answer_http_error(_request: Request, error: Exception) -> Response:
     detail = {404: "No such call; GET /docs lists all of them", 405: "This path has other methods; see Allow"}.get(
         status, error.detail or phrase
     )
-    return problem(status, phrase.lower().replace(" ", "-"), phrase, detail, headers=dict(error.headers or {}))
+    headers = {"Allow": ", ".join(methods_of(request))} if status == 405 else dict(error.headers or {})
+    return problem(status, phrase.lower().replace(" ", "-"), phrase, detail, headers=headers)
+
+
+def methods_of(request: Request) -> list[str]:
+    """What the path of a request can be called with; the router itself names the methods of one route only."""
+    routes = request.app.routes
+    return [method for method in METHODS if any(route.matches({**request.scope, "method": method})[0] == Match.FULL for route in routes)]
 
 
 def answer_crash(_request: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ from api.auth import Ingester, Reader
 from api.bodies import MIB, media_type, parse_json, pieces
 from api.multipart import Field as FormField
 from api.multipart import FileStart, read_form
-from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
+from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page
 from api.route import Route
 from api.schemas import EVERY_CALL, Out, problems
 from api.services import Services, With
@@ -65,6 +65,7 @@ class ImportOut(Out):
     created: int
     updated: int
     unchanged: int
+    erased: int = Field(description="Rows that were erased on request earlier, and stay away.")
     rejected: int
     rejects: list[RejectedOut] = Field(description="The first 1000.")
     error: str | None
@@ -220,8 +221,8 @@ def read_mapping(text: str | None) -> dict[str, str]:
 @router.get("", summary="All imports, newest first")
 def list_all(caller: Reader, services: With, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[ImportOut]:
     with services.database.read() as connection:
-        rows, following = page_of(list_imports(connection, caller.workspace_id), limit, cursor, lambda row: row.id)
-    return Page(data=[ImportOut.model_validate(row) for row in rows], next=following)
+        page = list_imports(connection, caller.workspace_id, limit=limit, cursor=cursor)
+    return Page(data=[ImportOut.model_validate(row) for row in page.rows], next=page.next)
 
 
 @router.get("/{import_id}", summary="Mapping, progress and rejected rows of one import", responses=problems(404))

@@ -1,14 +1,12 @@
 """Lists come in pages: `{"data": [...], "next": cursor or null}`, and a cursor is opaque to the one who sends it back."""
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from core.errors import InvalidInput
+from store.paging import open_cursor, seal_cursor
 
 Row = TypeVar("Row")
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many rows a page holds at most.")]
@@ -22,26 +20,10 @@ class Page(BaseModel, Generic[Row]):
 
 
 def page_of(rows: Sequence[Row], limit: int, cursor: str | None, key: Callable[[Row], str]) -> tuple[list[Row], str | None]:
-    """The page after `cursor` of a list that is at hand whole, by id, and the cursor of the next. Raises InvalidInput for a foreign one."""
-    last = (0, "") if cursor is None else _order(_opened(cursor))
-    rest = sorted((row for row in rows if _order(key(row)) > last), key=lambda row: _order(key(row)))
-    return rest[:limit], _sealed(key(rest[limit - 1])) if len(rest) > limit else None
+    """The page after `cursor` of a list that is at hand whole, by id, and the cursor of the next. Raises InvalidInput for a foreign one.
 
-
-def _order(identity: str) -> tuple[int, str]:
-    """Ids are numbers written as text: the shorter is the smaller. A row deleted between two pages moves none of the others."""
-    return len(identity), identity
-
-
-def _sealed(last: str) -> str:
-    return base64.urlsafe_b64encode(f"after:{last}".encode()).decode().rstrip("=")
-
-
-def _opened(cursor: str) -> str:
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        text = ""
-    if not text.startswith("after:"):
-        raise InvalidInput("cursor is not one of ours; pass `next` of the page before, or leave it out", field="cursor")
-    return text.removeprefix("after:")
+    A row deleted between two pages moves none of the others.
+    """
+    last = 0 if cursor is None else open_cursor(cursor, int)[0]
+    rest = sorted((row for row in rows if int(key(row)) > int(last)), key=lambda row: int(key(row)))
+    return rest[:limit], seal_cursor([int(key(rest[limit - 1]))]) if len(rest) > limit else None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.dependencies.utils import get_flat_dependant
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.auth import Doorkeeper, Needs, check_scope
@@ -32,7 +32,7 @@ class Route(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
-        known = {parameter.alias for parameter in get_flat_dependant(self.dependant).query_params}
+        known = parameter_names(self.dependant)
 
         async def admit_and_answer(request: Request) -> Response:
             doorkeeper: Doorkeeper = request.app.state.doorkeeper
@@ -57,6 +57,12 @@ class TextsRoute(Route):
     """A route whose body is many texts: 256 texts of 20,000 characters in JSON escapes fit."""
 
     body_cap = 64 * USUAL_CAP
+
+
+def parameter_names(dependant: Dependant) -> set[str]:
+    """Names of the query that a route and its dependencies read."""
+    own = {parameter.alias for parameter in dependant.query_params}
+    return own.union(*(parameter_names(dependency) for dependency in dependant.dependencies))
 
 
 def check_parameters(request: Request, known: set[str], *, open_names: bool) -> None:

@@ -111,14 +111,17 @@ def change_rule(rule_id: str, body: RuleChange, caller: Manager, services: With)
             least=merged.least,
             channels=merged.channels,
             enabled=merged.enabled,
+            now=services.clock(),
         )
     return RuleOut.model_validate(rule)
 
 
-@router.delete("/{rule_id}", status_code=204, response_class=Response, summary="Delete a rule; its alerts stay", responses=problems(404))
+@router.delete(
+    "/{rule_id}", status_code=204, response_class=Response, summary="Delete a rule; its alerts end and stay", responses=problems(404)
+)
 def remove_rule(rule_id: str, caller: Manager, services: With) -> None:
     with services.database.write() as connection:
-        delete_rule(connection, caller.workspace_id, rule_id)
+        delete_rule(connection, caller.workspace_id, rule_id, services.clock())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from fastapi import APIRouter, Response
 from pydantic import Field
-from store.sources import create_source, delete_source, get_source, list_sources, run_source_now, update_source
+from store.sources import create_source, delete_source, get_source, list_sources, options_of, run_source_now, update_source
 
 from api.auth import Manager, Reader
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
@@ -115,9 +115,24 @@ def show_source(source_id: str, caller: Reader, services: With) -> SourceOut:
 @router.patch("/v1/sources/{source_id}", summary="Change a source, or switch it off", responses=problems(404, 409, 413, 415))
 def change_source(source_id: str, body: SourceChange, caller: Manager, services: With) -> SourceOut:
     with services.database.write() as connection:
+        old = get_source(connection, caller.workspace_id, source_id)
+        spec = known_connector(services.connectors, old.connector)
+        if body.options is not None:
+            kept = {name: value for name, value in options_of(connection, old, services.vault).items() if name in secret_names(spec)}
+            spec.check(kept | body.options)
         source = update_source(
-            connection, caller.workspace_id, source_id, vault=services.vault, now=services.clock(), **body.model_dump(exclude_none=True)
+            connection,
+            caller.workspace_id,
+            source_id,
+            now=services.clock(),
+            vault=services.vault,
+            name=body.name,
+            options=body.options,
+            secrets=secret_names(spec),
+            every_seconds=body.every_seconds,
+            enabled=body.enabled,
         )
+    services.nudge("collect")
     return SourceOut.model_validate(source)
 
 
