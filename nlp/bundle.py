@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from core.errors import PermanentError
+from core.errors import Misconfigured
 from nlp.backend import Backend
 from nlp.encode import Tokenizer, WordVectors
 from nlp.heads import PARTS, SENTIMENTS, TASKS, Calibration, Floats, Heads
@@ -22,7 +22,7 @@ FILES = (TOKENIZER, EMBEDDINGS, BODY, BODY_WEIGHTS, HEADS)
 AGAIN = "copy the folder again, or export it with `python -m models.training.export`"
 
 
-class ModelInvalid(PermanentError):
+class ModelInvalid(Misconfigured):
     """A model cannot be used; the message says which file, what was expected, what was found and what to do."""
 
 

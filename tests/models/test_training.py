@@ -25,7 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("data")
     for source in mix():
-        rows = [
+        rows: list[dict[str, object]] = [
             {
                 "text": f"the {word} parcel",
                 "lang": "en",
