@@ -77,6 +77,11 @@ def resolve_alerts_of_rule(connection: Connection, workspace_id: str, rule_id: s
         _resolve(connection, alert, actor="rule", reason=reason, now=now)
 
 
+def lock_alert(connection: Connection, alert: Alert) -> Alert:
+    """The alert as it is now; nobody else changes it until this transaction ends. Raises NotFound."""
+    return _locked(connection, alert.workspace_id, alert.id)
+
+
 def open_alerts(connection: Connection, workspace_id: str, rule_id: str) -> list[Alert]:
     """The unresolved alerts of a rule, oldest first."""
     mine = (alerts.c.workspace_id == row_id(workspace_id, "workspace")) & (alerts.c.rule_id == row_id(rule_id, "rule"))

@@ -415,3 +415,14 @@ heartbeats = Table(
     Column("kind", Words, nullable=False),
     Column("at", UtcTime, nullable=False),
 )
+
+# Which model annotates from when on; of the whole installation, not of a workspace.
+model_changes = Table(
+    "model_changes",
+    metadata,
+    _id(),
+    Column("model", Words, nullable=False),
+    Column("taxonomy", Words, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    sqlite_autoincrement=True,
+)

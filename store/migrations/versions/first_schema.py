@@ -18,6 +18,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("process", name="pk_heartbeats"),
     )
     op.create_table(
+        "model_changes",
+        sa.Column("id", RowId, nullable=False),
+        sa.Column("model", Words(), nullable=False),
+        sa.Column("taxonomy", Words(), nullable=False),
+        sa.Column("since", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_model_changes"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "workspaces",
         sa.Column("id", RowId, nullable=False),
         sa.Column("name", Words(), nullable=False),
@@ -422,6 +431,7 @@ def downgrade() -> None:
         "brands",
         "alerts",
         "workspaces",
+        "model_changes",
         "heartbeats",
     ]:
         op.drop_table(table)
