@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, literal, select
+from sqlalchemy import Connection, insert, literal, select
 
 from core.times import BUCKET, floor_to
 from store.tables import feedback, touched_buckets
@@ -43,9 +43,3 @@ def touch_later_reposts(connection: Connection, workspace_id: int, changed: Sequ
         .distinct()
     )
     touch(connection, workspace_id, connection.scalars(later))
-
-
-def count_touched(connection: Connection) -> int:
-    """How many buckets of all workspaces wait for a recount."""
-    waiting = select(touched_buckets.c.workspace_id, touched_buckets.c.bucket).distinct().subquery()
-    return connection.scalar(select(func.count()).select_from(waiting)) or 0

@@ -1,15 +1,16 @@
-"""Where SQLite and PostgreSQL differ: column types, upserts, row ids; every text is made storable here and nowhere else."""
+"""Where SQLite and PostgreSQL differ: column types, which make every text storable, upserts and row ids."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, DateTime, Dialect, Integer, Row, Table, Text
+from sqlalchemy import BigInteger, ColumnElement, Connection, DateTime, Dialect, Integer, Row, Table, Text, func, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
 from core.errors import NotFound
+from store.intake import storable
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -21,22 +22,8 @@ RowId = BigInteger().with_variant(Integer, "sqlite")
 """SQLite makes an identity of INTEGER only."""
 
 
-def storable(text: str) -> str:
-    """`text` as both databases can keep it: NUL and lone surrogates become U+FFFD, one for one, so offsets stay true.
-
-    PostgreSQL takes neither; SQLite takes both and would then answer differently.
-    """
-    if text.isascii():
-        return text.replace("\x00", "\ufffd") if "\x00" in text else text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in text)
-    return text.replace("\x00", "\ufffd") if "\x00" in text else text
-
-
 def storable_json(value: Any) -> Any:
-    """The same for every key and text inside a JSON value."""
+    """`storable` for every key and text inside a JSON value."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, Mapping):
@@ -119,3 +106,39 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     statement = insert_into(connection, table)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
     connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed), list(rows))
+
+
+def before(connection: Connection, moment: ColumnElement[datetime], stretch: timedelta) -> ColumnElement[Any]:
+    """The time `stretch` before `moment`, to compare a UtcTime with."""
+    if connection.dialect.name == "postgresql":
+        return moment - stretch
+    return type_coerce(type_coerce(moment, BigInteger) - stretch // MICROSECOND, UtcTime)
+
+
+def start_of(connection: Connection, moment: ColumnElement[datetime], width: timedelta) -> ColumnElement[datetime]:
+    """The start of the `width`-long stretch since 1970 that holds `moment`."""
+    if connection.dialect.name == "postgresql":
+        return func.date_bin(width, moment, EPOCH, type_=UtcTime)
+    number = type_coerce(moment, BigInteger)
+    return type_coerce(number - number % (width // MICROSECOND), UtcTime)
+
+
+def bytewise(connection: Connection, value: ColumnElement[str]) -> ColumnElement[str]:
+    """`value` sorted by code point, as columns of Words are."""
+    return value.collate("C") if connection.dialect.name == "postgresql" else value
+
+
+def add_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert many rows the quickest way there is: COPY on PostgreSQL, one prepared statement on SQLite. Texts are storable already."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    if connection.dialect.name == "postgresql":
+        cursor = connection.connection.cursor()
+        with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row(row)
+        return
+    times = [index for index, name in enumerate(columns) if isinstance(table.c[name].type, UtcTime)]
+    values = [tuple((one - EPOCH) // MICROSECOND if index in times else one for index, one in enumerate(row)) for row in rows]
+    if values:
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', values)  # noqa: S608 (names of our tables)

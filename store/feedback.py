@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 
 from core.errors import NotFound
 from store.buckets import bucket_of, touch, touch_later_reposts
-from store.dialect import EPOCH, AnyRow, insert_into, row_id, storable
+from store.dialect import EPOCH, AnyRow, insert_into, row_id
 from store.fingerprint import fingerprint
+from store.intake import storable
 from store.records import AnnotatedFeedback, Feedback, NewFeedback, Revision, Stored, TopicMention
 from store.rows import ANNOTATION, FEEDBACK, content_of, to_annotated, to_feedback, to_mention
 from store.tables import annotation_topics, annotations, erased, feedback, feedback_revisions

@@ -72,8 +72,11 @@ def feedback_from_fields(fields: Mapping[str, object], *, now: datetime, default
 
 
 def storable(text: str) -> str:
-    """`text` with U+FFFD for what no database can hold: U+0000 and lone surrogates. The length stays the same."""
-    return _UNSTORABLE.sub("\ufffd", text)
+    """`text` with U+FFFD for what no database can hold: U+0000 and lone surrogates. The length stays the same.
+
+    Called again by the column types for every text, so that both databases keep the same.
+    """
+    return text if text.isascii() and "\x00" not in text else _UNSTORABLE.sub("\ufffd", text)
 
 
 def is_blank(text: str) -> bool:

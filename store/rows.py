@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from store.dialect import AnyRow, storable, storable_json
+from store.dialect import AnyRow, storable_json
+from store.intake import storable
 from store.records import (
     AnnotatedFeedback,
     Annotation,

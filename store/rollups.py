@@ -1,0 +1,245 @@
+"""Counts over time: touched buckets are counted anew, and trends, series and totals are read from the cells."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, delete, func, literal, select, tuple_, union_all
+
+from core.errors import InvalidInput
+from core.times import BUCKET, floor_to
+from store.cells import Stretch, cells, stretches
+from store.counting import GRAINS, MEASURES, recount
+from store.dialect import UtcTime, row_id
+from store.dimensions import check_dimensions, filters_scope, scope_filters
+from store.paging import open_cursor, seal_cursor
+from store.records import INTERVALS, SENTIMENTS, Counts, Measure, Scope, TrendPage, TrendQuery, TrendRow
+from store.tables import touched_buckets, workspaces
+from store.workspaces import get_workspace
+
+GRAIN_OF: Final = {"5m": 5, "1h": 60, "1d": 1440}
+COLUMN_OF: Final[Mapping[Measure, str]] = {"volume": "count", "negative": "negative", "complaint": "complaint"}
+FOREVER: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+LARGEST_PAGE = 10_000
+MOST_SPLITS = 2
+
+
+# --- counting --------------------------------------------------------------------------------------------------------
+
+
+def roll_up_touched(connection: Connection, *, limit: int, now: datetime) -> int:
+    """Count up to `limit` touched buckets of all workspaces anew, newest first, with their hours and days; how many there were.
+
+    The touches are taken in the same transaction, so what changes meanwhile is counted the next time. A workspace that another process is
+    counting is left to it.
+    """
+    counted = 0
+    for workspace in connection.scalars(select(touched_buckets.c.workspace_id).distinct().order_by(touched_buckets.c.workspace_id)).all():
+        mine = touched_buckets.c.workspace_id == workspace
+        free = select(workspaces.c.dimensions).where(workspaces.c.id == workspace).with_for_update(key_share=True, skip_locked=True)
+        dimensions = connection.scalar(free) if counted < limit else None
+        if dimensions is None:
+            continue
+        newest = select(touched_buckets.c.bucket).where(mine).distinct().order_by(touched_buckets.c.bucket.desc())
+        buckets = connection.scalars(newest.limit(limit - counted)).all()
+        connection.execute(delete(touched_buckets).where(mine, touched_buckets.c.bucket.in_(buckets)))
+        recount(connection, workspace, dimensions, buckets)
+        counted += len(buckets)
+    return counted
+
+
+def count_touched(connection: Connection) -> int:
+    """How many buckets of all workspaces wait for a recount."""
+    waiting = select(touched_buckets.c.workspace_id, touched_buckets.c.bucket).distinct().subquery()
+    return connection.scalar(select(func.count()).select_from(waiting)) or 0
+
+
+# --- trends ----------------------------------------------------------------------------------------------------------
+
+
+def trends(connection: Connection, workspace_id: str, query: TrendQuery, *, in_advance: bool | None = None) -> TrendPage:
+    """Counts per bucket and group; of a topic, by the topic's own sentiment.
+
+    Up to two dimensions (sentiment aside) are read from cells that are kept in advance, more are counted from the rows; `in_advance` False
+    counts the rows in any case. Raises InvalidInput for an unknown interval, dimension, sentiment or cursor, and for an empty stretch.
+    """
+    _check(query, get_workspace(connection, workspace_id).dimensions)
+    grain = GRAIN_OF[query.interval]
+    width = GRAINS[grain]
+    since, until = floor_to(query.since, width), floor_to(query.until + width - timedelta(microseconds=1), width)
+    after = _after(query)
+    part: Stretch = (grain, max(since, after[0]) if after else since, until)
+    names = [name for name in query.group if name != "sentiment"]
+    filters = {name: value for name, value in query.filters.items() if name != "sentiment"}
+    counted = _by_sentiment(cells(connection, row_id(workspace_id, "workspace"), names, filters, [part], in_advance=in_advance), query)
+    place = [counted.c.bucket, *(counted.c[name] for name in query.group)]
+    page = select(*place, counted.c["count"], counted.c.effective, counted.c.negative).order_by(*place).limit(query.limit + 1)
+    if after:
+        page = page.where(_beyond(place, after))
+    rows = [_to_row(row, query.group) for row in connection.execute(page)]
+    if len(rows) <= query.limit:
+        return TrendPage(rows=tuple(rows), next=None)
+    last = rows[query.limit - 1]
+    return TrendPage(rows=tuple(rows[: query.limit]), next=seal_cursor([int(last.start.timestamp()), *last.group.values()]))
+
+
+def _check(query: TrendQuery, dimensions: Sequence[str]) -> None:
+    if query.interval not in INTERVALS:
+        raise InvalidInput(f"unknown interval {query.interval!r}; valid are {', '.join(INTERVALS)}", field="interval")
+    check_dimensions(query.group, dimensions, field="group", also=["sentiment"])
+    check_dimensions(query.filters, dimensions, field="filters", also=["sentiment"])
+    if len(set(query.group)) < len(query.group):
+        raise InvalidInput("group names a dimension twice", field="group")
+    if query.filters.get("sentiment", "negative") not in SENTIMENTS:
+        raise InvalidInput(f"unknown sentiment {query.filters['sentiment'][:40]!r}; valid are {', '.join(SENTIMENTS)}", field="sentiment")
+    if query.since >= query.until:
+        raise InvalidInput("since must be before until", field="since")
+    if not 1 <= query.limit <= LARGEST_PAGE:
+        raise InvalidInput(f"limit must be 1 to {LARGEST_PAGE}", field="limit")
+
+
+def _after(query: TrendQuery) -> tuple[datetime, list[str]] | None:
+    if query.cursor is None:
+        return None
+    start, *values = open_cursor(query.cursor, int, *(str for _ in query.group))
+    try:
+        return datetime.fromtimestamp(int(start), UTC), [str(value) for value in values]
+    except (OverflowError, ValueError, OSError):
+        raise InvalidInput("cursor is not one of ours; pass `next` of the page before, or leave it out", field="cursor") from None
+
+
+def _beyond(place: Sequence[ColumnElement[Any]], after: tuple[datetime, list[str]]) -> ColumnElement[bool]:
+    start = literal(after[0], UtcTime)
+    if not after[1]:
+        return place[0] > start
+    return tuple_(*place) > tuple_(start, *(literal(value, column.type) for value, column in zip(after[1], place[1:], strict=True)))
+
+
+def _by_sentiment(counted: Subquery, query: TrendQuery) -> Subquery:
+    """The cells; where a trend asks for sentiment, one row for each that occurs."""
+    if "sentiment" not in query.group and "sentiment" not in query.filters:
+        return counted
+    columns = counted.c
+    of = {
+        "negative": (columns.negative, columns.effective_negative),
+        "neutral": (
+            columns["count"] - columns.negative - columns.positive,
+            columns.effective - columns.effective_negative - columns.effective_positive,
+        ),
+        "positive": (columns.positive, columns.effective_positive),
+    }
+    kept = [column for column in columns if column.name not in MEASURES]
+    chosen = [query.filters["sentiment"]] if "sentiment" in query.filters else list(of)
+    return union_all(
+        *(
+            select(
+                *kept,
+                literal(name).label("sentiment"),
+                of[name][0].label("count"),
+                of[name][1].label("effective"),
+                (columns.negative if name == "negative" else literal(0)).label("negative"),
+            ).where(of[name][0] > 0)
+            for name in chosen
+        )
+    ).subquery()
+
+
+def _to_row(row: Any, group: Sequence[str]) -> TrendRow:
+    start, *values, count, effective, negative = row
+    return TrendRow(start, dict(zip(group, values, strict=True)), int(count), int(effective), int(negative))
+
+
+# --- totals and series -----------------------------------------------------------------------------------------------
+
+
+def totals(
+    connection: Connection, workspace_id: str, since: datetime, until: datetime, *, by: str | None = None, scope: Scope | None = None
+) -> dict[str, Counts]:
+    """Counts from the bucket that holds `since` to the last that starts before `until`, per value of the dimension `by`.
+
+    Without `by` under the key "", also when there is nothing. Raises InvalidInput for an unknown dimension.
+    """
+    filters = scope_filters(scope or Scope())
+    check_dimensions([by] if by else [], get_workspace(connection, workspace_id).dimensions, field="by")
+    parts = stretches(since, until)
+    if not parts:
+        return {} if by else {"": Counts()}
+    counted = cells(connection, row_id(workspace_id, "workspace"), [by] if by else [], filters, parts)
+    key: ColumnElement[str] = counted.c[by] if by else literal("")
+    sums = select(key, *(func.sum(counted.c[name]) for name in MEASURES)).group_by(key).order_by(key)
+    found = {row[0]: _to_counts([int(number) for number in row[1:]]) for row in connection.execute(sums)}
+    return found if by else found or {"": Counts()}
+
+
+def _to_counts(sums: Sequence[int]) -> Counts:
+    of = dict(zip(MEASURES, sums, strict=True))
+    return Counts(
+        count=of["count"],
+        effective=of["effective"],
+        negative=of["negative"],
+        neutral=of["count"] - of["negative"] - of["positive"],
+        positive=of["positive"],
+        complaint=of["complaint"],
+    )
+
+
+def series(
+    connection: Connection, workspace_id: str, scope: Scope, measure: Measure, since: datetime, until: datetime, width: timedelta
+) -> list[tuple[datetime, int]]:
+    """Start and count of every whole window of `width` that ends at `until`, one `width` before it, and so on; none begins before `since`.
+
+    Zeros included, oldest first. Raises InvalidInput when `until` or `width` is no multiple of five minutes.
+    """
+    if floor_to(until, BUCKET) != until or width < BUCKET or width % BUCKET:
+        raise InvalidInput("a series needs windows of whole five-minute buckets", field="width")
+    windows = max((until - since) // width, 0)
+    first = until - windows * width
+    sums = [0] * windows
+    if windows:
+        grain = next(grain for grain in (1440, 60, 5) if width % GRAINS[grain] == timedelta() and floor_to(until, GRAINS[grain]) == until)
+        for start, count in _counts(connection, workspace_id, scope, COLUMN_OF[measure], (grain, first, until)):
+            sums[(start - first) // width] += int(count)
+    return [(first + number * width, count) for number, count in enumerate(sums)]
+
+
+def live_count(connection: Connection, workspace_id: str, scope: Scope, measure: Measure, since: datetime, until: datetime) -> int:
+    """The measure over whole buckets of [since, until), of the rows that came as they were written: only these may page."""
+    counted = cells(connection, row_id(workspace_id, "workspace"), [], scope_filters(scope), stretches(since, until))
+    name = COLUMN_OF[measure]
+    return int(connection.scalar(select(func.sum(counted.c[name] - counted.c[f"late_{name}"]))) or 0)
+
+
+def first_seen(connection: Connection, workspace_id: str, scope: Scope) -> datetime | None:
+    """Start of the oldest bucket that holds feedback of this scope; None when there is none."""
+    counted = cells(connection, row_id(workspace_id, "workspace"), [], scope_filters(scope), [(5, *FOREVER)])
+    found: datetime | None = connection.scalar(select(func.min(counted.c.bucket, type_=UtcTime)))
+    return found
+
+
+def scopes(
+    connection: Connection, workspace_id: str, split_by: Iterable[str], base: Scope, since: datetime, until: datetime
+) -> list[Scope]:
+    """`base` with every combination of values of the dimensions `split_by` that occurs in [since, until), in order.
+
+    At most two dimensions; one that `base` fixes stays fixed. Raises InvalidInput for more, and for an unknown one.
+    """
+    filters = scope_filters(base)
+    split = [name for name in dict.fromkeys(split_by) if name not in filters]
+    check_dimensions(split, get_workspace(connection, workspace_id).dimensions, field="split_by")
+    if len(split) > MOST_SPLITS:
+        raise InvalidInput(f"split by at most {MOST_SPLITS} dimensions", field="split_by")
+    parts = stretches(since, until)
+    if not split:
+        return [base]
+    if not parts:
+        return []
+    counted = cells(connection, row_id(workspace_id, "workspace"), split, filters, parts)
+    values = [counted.c[name] for name in split]
+    found = connection.execute(select(*values).distinct().order_by(*values))
+    return [filters_scope(filters | dict(zip(split, row, strict=True))) for row in found]
+
+
+def _counts(connection: Connection, workspace_id: str, scope: Scope, column: str, part: Stretch) -> Iterable[Any]:
+    counted = cells(connection, row_id(workspace_id, "workspace"), [], scope_filters(scope), [part])
+    query: Select[*tuple[Any, ...]] = select(counted.c.bucket, counted.c[column])
+    return connection.execute(query)
