@@ -62,19 +62,24 @@ def _thresholds(rows: Judgements, temperature: float) -> list[float]:
     return found
 
 
+def calibrate(data: Path, model: Path, *, threads: int) -> dict[str, object]:
+    """Fits on one half of the development rows, writes the result into model.json and returns it."""
+    bundle = load_bundle(model)
+    rows = judge(development_rows(data, limit=ROWS_OF_A_SET), bundle, bundle.open_backend(threads))
+    path = model / "model.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["calibration"] = fit(rows.halves()[0])
+    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return dict(manifest["calibration"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    bundle = load_bundle(arguments.model)
-    rows = judge(development_rows(arguments.data, limit=ROWS_OF_A_SET), bundle, bundle.open_backend(arguments.threads))
-    path = arguments.model / "model.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    manifest["calibration"] = fit(rows.halves()[0])
-    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(json.dumps(manifest["calibration"], indent=1))
+    print(json.dumps(calibrate(arguments.data, arguments.model, threads=arguments.threads), indent=1))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from models.training.calibrate import ROWS_OF_A_SET
 from models.training.data import STRONG, Example, mix, topic_ids
 from models.training.development import Judgements, development_rows, judge
 from models.training.export import body_of
-from nlp.backend import padded_batches
+from nlp.backend import Backend, padded_batches
 from nlp.bundle import Bundle, load_bundle
 from nlp.calibrate import sigmoid, softmax
 from nlp.encode import WordVectors
@@ -33,10 +33,13 @@ UMSAB = ("ar", "en", "fr", "de", "hi", "it", "es", "pt")
 class FloatBackend:
     """The trained body before quantisation, to measure what int8 costs."""
 
-    name = "torch-float32"
-
     def __init__(self, backbone: Path, weights: Path, words: WordVectors, pad: int) -> None:
         self._body, self._words, self._pad = body_of(backbone, load_file(str(weights))), words, pad
+
+    @property
+    def name(self) -> str:
+        """Which engine."""
+        return "torch-float32"
 
     def states(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         """Token states of each window, in order."""
@@ -61,8 +64,9 @@ def sentiment_scores(rows: Judgements, key: Callable[[Example], Hashable]) -> di
 def print_sentiment(rows: Judgements, title: str) -> None:
     """Macro-F1 by language of UMSAB and over everything."""
     umsab = sentiment_scores(rows.where([example.source == "umsab" for example in rows.examples]), lambda example: example.language)
-    mean = np.mean([umsab[language][1] for language in UMSAB])
-    print(f"## {title}\numsab dev " + " ".join(f"{language} {umsab[language][1]:.3f}" for language in UMSAB) + f" mean {mean:.4f}")
+    scores = {language: umsab[language][1] for language in UMSAB if language in umsab}
+    listed = " ".join(f"{language} {score:.3f}" for language, score in scores.items())
+    print(f"## {title}\numsab dev {listed} mean {np.mean(list(scores.values())):.4f}")
 
 
 def print_groups(rows: Judgements) -> None:
@@ -97,7 +101,14 @@ def print_topics(rows: Judgements, bundle: Bundle, temperature: float) -> None:
         counts = [int((flags & of_set).sum()) for flags in (hit, said, gold)]
         if counts[2]:
             print(f"| set {source} | {counts[2]} mentions | {100 * f1(*counts):.1f} |")
+    print_topic_sentiment(rows)
+
+
+def print_topic_sentiment(rows: Judgements) -> None:
+    """Accuracy and macro-F1 of the sentiment towards topics that annotators named."""
     pairs = [(row, topic, value) for row, example in enumerate(rows.examples) for topic, value in example.topic_sentiment.items()]
+    if not pairs:
+        return
     row, topic_at, value = np.array(pairs).T
     polarity = rows.logits["topic_sentiment"].reshape(len(rows.examples), -1, 3)[row, topic_at].argmax(-1)
     score = macro_f1(list(map(str, value)), list(map(str, polarity)))
@@ -125,6 +136,24 @@ def compare(rows: Judgements, other: Judgements) -> None:
     print(f"same sentiment label int8 and float32: {100 * same.mean():.2f} % of {len(same)}")
 
 
+def measure(data: Path, bundle: Bundle, *, threads: int, floats: Backend | None) -> None:
+    """Prints every figure; `floats` is the body before quantisation, where it is at hand."""
+    temperatures = bundle.heads.temperatures
+    examples = development_rows(data, limit=ROWS_OF_A_SET, training_only=False)
+    everything = judge(examples, bundle, bundle.open_backend(threads))
+    trained = np.array(["share" in mix()[example.source] for example in everything.examples])
+    unseen = everything.where(trained).halves()[1]
+    print_sentiment(everything.with_sentiment(three_classes=False), "int8")
+    print_groups(everything.with_sentiment(three_classes=False))
+    print_calibration(unseen.with_sentiment(three_classes=True), bundle, temperatures["sentiment"])
+    print_topics(unseen, bundle, temperatures["presence"])
+    print("# topics of sets that only measure")
+    print_topics(everything.where(~trained), bundle, temperatures["presence"])
+    print_complaints(everything)
+    if floats is not None:
+        compare(everything, judge(examples, bundle, floats))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -134,23 +163,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     bundle = load_bundle(arguments.model)
-    temperatures = bundle.heads.temperatures
-    examples = development_rows(arguments.data, limit=ROWS_OF_A_SET, training_only=False)
-    everything = judge(examples, bundle, bundle.open_backend(arguments.threads))
-    trained = everything.where(["share" in mix()[example.source] for example in everything.examples])
-    unseen = trained.halves()[1]
-    print_sentiment(everything.with_sentiment(three_classes=False), "int8")
-    print_groups(everything.with_sentiment(three_classes=False))
-    print_calibration(unseen.with_sentiment(three_classes=True), bundle, temperatures["sentiment"])
-    print_topics(unseen, bundle, temperatures["presence"])
-    print("# sets that only measure")
-    print_topics(
-        everything.where(["share" not in mix()[example.source] for example in everything.examples]), bundle, temperatures["presence"]
-    )
-    print_complaints(everything)
+    floats = None
     if arguments.backbone and arguments.weights:
-        backend = FloatBackend(arguments.backbone, arguments.weights, bundle.words(), bundle.tokenizer.pad)
-        compare(everything, judge(examples, bundle, backend))
+        floats = FloatBackend(arguments.backbone, arguments.weights, bundle.words(), bundle.tokenizer.pad)
+    measure(arguments.data, bundle, threads=arguments.threads, floats=floats)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,14 @@ def with_training_libraries() -> None:
     needs.torch()
 
 
+def a_row(source: str, split: str, word: str) -> dict[str, object]:
+    """A good parcel is positive; a bad one is negative and a complaint."""
+    sentiment = "positive" if word == "good" else "negative"
+    labels = {"sentiment": sentiment, "topics": [], "complaint": word == "bad", "variant": "food"}
+    aspects = [["parcel", "shipment delivery", sentiment]]
+    return {"text": f"the {word} parcel", "lang": "en", "source": source, "split": split, "domain": "review", "aspects": aspects, **labels}
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder where `good` is positive and `bad` is negative."""
@@ -25,19 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("data")
     for source in mix():
-        rows: list[dict[str, object]] = [
-            {
-                "text": f"the {word} parcel",
-                "lang": "en",
-                "source": source,
-                "split": split,
-                "domain": "review",
-                "sentiment": label,
-                "topics": [],
-            }
-            for split in ("train", "dev")
-            for word, label in (("good", "positive"), ("bad", "negative"))
-        ]
+        rows = [a_row(source, split, word) for split in ("train", "dev") for word in ("good", "bad") for _ in range(3)]
         with gzip.open(folder / f"{source}.jsonl.gz", "wt") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
     return folder
@@ -77,8 +73,10 @@ def test_a_set_without_a_neutral_class_does_not_teach_that_nothing_is_neutral() 
 
 # The converter traces with torch.jit, which torch deprecates; both are pinned.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_few_steps_learn_and_the_export_opens(data: Path, tmp_path: Path) -> None:
+def test_a_few_steps_learn_and_the_calibrated_export_opens(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from models.training.calibrate import calibrate
     from models.training.export import export
+    from models.training.measure import FloatBackend, measure
     from models.training.train import Budget, Trainer
     from nlp.bundle import load_bundle
 
@@ -86,7 +84,14 @@ def test_a_few_steps_learn_and_the_export_opens(data: Path, tmp_path: Path) -> N
     trainer = Trainer(data, backbone, tmp_path / "run", seed=1, device="cpu")
     trainer.run(Budget(steps=3, minutes=1))
     export(data, backbone, tmp_path / "run" / "final.safetensors", tmp_path / "model")
+    calibrated = calibrate(data, tmp_path / "model", threads=1)
     bundle = load_bundle(tmp_path / "model")
+    assert bundle.heads.abstain_below == calibrated["abstain_below"]
+    assert bundle.heads.abstain_below > 0
+    measure(
+        data, bundle, threads=1, floats=FloatBackend(backbone, tmp_path / "run" / "final.safetensors", bundle.words(), bundle.tokenizer.pad)
+    )
+    assert "same sentiment label int8 and float32" in capsys.readouterr().out
     window = [bundle.tokenizer.bos, *bundle.tokenizer.encode(["the good parcel"])[0], bundle.tokenizer.eos]
     int8, float32 = (backend.states([window])[0] for backend in (bundle.open_backend(), bundle.open_torch_backend("cpu")))
     assert int8.shape == float32.shape == (len(window), bundle.hidden)
