@@ -173,7 +173,7 @@ def flattened(row: Mapping[str, Cell]) -> dict[str, Cell]:
     """`{"author": {"name": x}}` as `{"author.name": x}`, one level deep."""
     flat: dict[str, Cell] = {}
     for name, value in row.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             flat |= {f"{name}.{part}": inner for part, inner in value.items()}
         else:
             flat[name] = value

@@ -1,8 +1,10 @@
 """How connectors reach the web: a pace per host, waits that servers ask for, bounded bodies and times, errors that say what to check."""
 
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -59,37 +61,42 @@ class Bucket:
 
 @dataclass(slots=True)
 class Pace:
-    """A token bucket per host. `clock` gives seconds that never run backwards."""
+    """A token bucket per host, shared by threads. `clock` gives seconds that never run backwards."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     per_second: float = REQUESTS_PER_SECOND
     burst: float = BURST
     buckets: dict[str, Bucket] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait(self, host: str) -> None:
-        """Sleep until the next request to `host` is due, and count it."""
-        bucket = self._bucket(host)
-        pause = max(bucket.closed_until - self.clock(), (1 - bucket.tokens) / self.per_second, 0.0)
+        """Take the next free place for a request to `host`, and sleep until then."""
+        with self._bucket(host) as bucket:
+            pause = max(bucket.closed_until - bucket.counted_at, (1 - bucket.tokens) / self.per_second)
+            bucket.tokens -= 1
         if pause > 0:
             self.sleep(pause)
-            bucket = self._bucket(host)
-        bucket.tokens -= 1
 
     def closed_for(self, host: str) -> float:
         """Seconds for which the host asked for silence."""
-        return max(self._bucket(host).closed_until - self.clock(), 0.0)
+        with self._bucket(host) as bucket:
+            return max(bucket.closed_until - bucket.counted_at, 0.0)
 
     def close(self, host: str, seconds: float) -> None:
         """Send nothing to `host` for so long."""
-        self._bucket(host).closed_until = self.clock() + seconds
+        with self._bucket(host) as bucket:
+            bucket.closed_until = bucket.counted_at + seconds
 
-    def _bucket(self, host: str) -> Bucket:
-        now = self.clock()
-        bucket = self.buckets.setdefault(host, Bucket(self.burst, now))
-        bucket.tokens = min(self.burst, bucket.tokens + (now - bucket.counted_at) * self.per_second)
-        bucket.counted_at = now
-        return bucket
+    @contextmanager
+    def _bucket(self, host: str) -> Iterator[Bucket]:
+        """The bucket of a host as it is now; tokens below zero are places that others took and wait for."""
+        with self.lock:
+            now = self.clock()
+            bucket = self.buckets.setdefault(host, Bucket(self.burst, now))
+            bucket.tokens = min(self.burst, bucket.tokens + (now - bucket.counted_at) * self.per_second)
+            bucket.counted_at = now
+            yield bucket
 
 
 class Http:

@@ -4,7 +4,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from core.errors import InvalidInput
@@ -100,7 +100,8 @@ def _created_at(value: object) -> datetime | None:
     if value is None or value == "":
         return None
     if isinstance(value, datetime):
-        return parse_time(value.isoformat(), field="created_at")
+        in_order = value.tzinfo is UTC and 1970 <= value.year < 9999
+        return value if in_order else parse_time(value.isoformat(), field="created_at")
     if isinstance(value, str):
         return parse_time(value, field="created_at")
     raise InvalidInput(f"created_at must be {VALID_TIME}, not {_kind_of(value)}", field="created_at")
