@@ -101,7 +101,9 @@ class SentimentCheckpoint:
         self._tokenizer, self._model, self._device = tokenizer, model.to(device).eval(), device
         labels = [model.config.id2label[index] for index in range(model.config.num_labels)]
         self._sums = torch.from_numpy(sentiment_matrix(name, labels)).to(device)
-        self._max_tokens = min(512, model.config.max_position_embeddings - 2)
+        # RoBERTa counts its positions from 2; a model without position vectors says nothing, or less than 1.
+        positions = getattr(model.config, "max_position_embeddings", 0)
+        self._max_tokens = min(512, positions - 2) if positions > 2 else 512
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, 3) probabilities of negative, neutral, positive; a text is cut at the checkpoint's length."""
