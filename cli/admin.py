@@ -101,7 +101,9 @@ def current(as_json: AsJson = False) -> None:
 @keys.command("create")
 def create_key(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
-    scopes: Annotated[str, typer.Option("--scopes", help="Comma separated: classify, ingest, read, manage, admin.")] = "classify,ingest,read",
+    scopes: Annotated[
+        str, typer.Option("--scopes", help="Comma separated: classify, ingest, read, manage, admin.")
+    ] = "classify,ingest,read",
     workspace: InWorkspace = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> None:
@@ -139,7 +141,9 @@ def list_keys(workspace: InWorkspace = DEFAULT_WORKSPACE, as_json: AsJson = Fals
     if as_json:
         say_json([_key_json(key) for key in found])
     else:
-        rows = [(key.id, key.name, f"koe_{key.prefix}_…", ",".join(key.scopes), "revoked" if key.revoked_at else "in force") for key in found]
+        rows = [
+            (key.id, key.name, f"koe_{key.prefix}_…", ",".join(key.scopes), "revoked" if key.revoked_at else "in force") for key in found
+        ]
         say_table(("ID", "NAME", "KEY", "SCOPES", "STATE"), rows)
 
 
@@ -176,7 +180,7 @@ def _key_json(key: "Key") -> dict[str, Json]:
 @brands.command("add")
 def add_brand(
     name: Annotated[str, typer.Argument(help="What the brand is called.")],
-    query: Annotated[str, typer.Argument(help='Which feedback speaks of it, in Lucene syntax: \'"delta air" OR @delta NOT river\'.')],
+    query: Annotated[str, typer.Argument(help="Which feedback speaks of it, in Lucene syntax: '\"delta air\" OR @delta NOT river'.")],
     workspace: InWorkspace = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> None:

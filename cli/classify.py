@@ -1,16 +1,14 @@
 """`koe classify`: what the model says of each text of a file or pipe, in order, without server or database."""
 
 import json
-import queue
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.output import PARTIAL, Json, Progress, progress, say
-from cli.rows import Row, RowFormat, lines_of_standard_input, read_rows
+from cli.rows import Row, RowFormat, in_batches, lines_of_standard_input, read_rows
 from cli.setup import existing_file, load_settings, quiet_logs
 
 if TYPE_CHECKING:
@@ -25,7 +23,9 @@ def register(app: typer.Typer) -> None:
 def classify(
     file: Annotated[str, typer.Argument(help="Plain lines, JSONL with `text`, or CSV with a column `text`; - is standard input.")] = "-",
     form: Annotated[RowFormat, typer.Option("--format", help="How to read the input.")] = RowFormat.AUTO,
-    language: Annotated[str | None, typer.Option(help="The language of texts that do not name theirs, where you know it: ja, en, ...")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="The language of texts that do not name theirs, where you know it: ja, en, ...")
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Most texts given to the model at once.")] = 64,
 ) -> None:
     """Write one JSON object a line: the fields of the input, and the annotation under `annotation` (or what is wrong under `error`)."""
@@ -51,47 +51,12 @@ def _classify(rows: Iterable[Row], annotator: "Annotator", language: str | None,
     for chunk in in_batches(rows, most=batch):
         good = iter(annotator.annotate([_input(row, language) for row in chunk if row.error is None]))
         for row in chunk:
-            answer: Json = {"annotation": annotation_json(next(good))} if row.error is None else {"error": row.error}
+            answer: dict[str, Json] = {"annotation": annotation_json(next(good))} if row.error is None else {"error": row.error}
             say(_line({**row.fields, **answer}))
             broken += row.error is not None
         done += len(chunk)
         bar.at(done, None)
     return broken
-
-
-def in_batches(rows: Iterable[Row], *, most: int) -> Iterator[list[Row]]:
-    """Whatever has come in so far, at most `most` at once: a slow pipe is answered line by line, a file in full batches."""
-    waiting: queue.Queue[Row | Exception | None] = queue.Queue(maxsize=2 * most)
-    threading.Thread(target=_fill, args=(waiting, rows), daemon=True).start()
-    end = False
-    while not end:
-        batch = []
-        arrived = waiting.get()
-        while True:
-            if isinstance(arrived, Exception):
-                raise arrived
-            if arrived is None:
-                end = True
-                break
-            batch.append(arrived)
-            if len(batch) == most:
-                break
-            try:
-                arrived = waiting.get_nowait()
-            except queue.Empty:
-                break
-        if batch:
-            yield batch
-
-
-def _fill(waiting: "queue.Queue[Row | Exception | None]", rows: Iterable[Row]) -> None:
-    try:
-        for row in rows:
-            waiting.put(row)
-    except Exception as error:  # the reader's error belongs to whoever waits for its rows
-        waiting.put(error)
-    else:
-        waiting.put(None)
 
 
 def _input(row: Row, language: str | None) -> "TextInput":
@@ -112,7 +77,7 @@ def annotation_json(annotation: "Annotation") -> Json:
         "sentiment": {
             "label": sentiment.label,
             "confidence": sentiment.confidence,
-            "scores": dict(sentiment.scores),
+            "scores": {label: score for label, score in sentiment.scores.items()},
             "abstained": sentiment.abstained,
         },
         "topics": [

@@ -25,8 +25,8 @@ State = Literal["ok", "warn", "fail"]
 GIB = 1024**3
 HEARTBEAT_SILENCE = timedelta(seconds=35)
 """Processes beat every ten seconds; three missed beats are no accident."""
-OWN_VARIABLES = frozenset({"KOE_KEY", "KOE_SHARED", "KOE_TEST_POSTGRES_URL"})
-"""Variables that documents and tests use; every other KOE_* variable should be a setting."""
+OWN_VARIABLES = frozenset({"KOE_KEY", "KOE_SHARED"})
+"""Variables that documents and tests use, beside those of tests, KOE_TEST_*; every other KOE_* variable should be a setting."""
 BACKLOG_WORTH_SAYING = 10_000
 
 
@@ -112,7 +112,7 @@ def check_settings() -> Check:
 
     known = {f"KOE_{name}".upper() for name in Settings.model_fields} | OWN_VARIABLES
     given = sorted(name for name in os.environ if name.startswith("KOE_"))
-    unknown = [name for name in given if name not in known]
+    unknown = [name for name in given if name not in known and not name.startswith("KOE_TEST_")]
     if unknown:
         return Check("settings", "warn", f"not settings: {', '.join(unknown)}", "docs/configuration.md lists those there are")
     where = ", ".join(given) or "none"
@@ -141,7 +141,7 @@ def check_disk(settings: "Settings") -> Check:
 def check_memory() -> Check:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
     if total < 1.8:
-        return Check("memory", "warn", f"{total:.1f} GiB", "API and worker hold the model twice: give 2 GiB, or KOE_WORKERS=0 and workers elsewhere")
+        return Check("memory", "warn", f"{total:.1f} GiB", "API and worker hold the model each: give 2 GiB, or KOE_WORKERS=0")
     return Check("memory", "ok", f"{total:.1f} GiB")
 
 
@@ -150,7 +150,7 @@ def check_secret(settings: "Settings") -> Check:
 
     if settings.secret is not None:
         if len(settings.secret.get_secret_value()) < SHORTEST_SECRET:
-            return Check("secret", "fail", "KOE_SECRET is too short", f"give at least {SHORTEST_SECRET} random characters: openssl rand -hex 32")
+            return Check("secret", "fail", "KOE_SECRET is too short", f"at least {SHORTEST_SECRET} characters: openssl rand -hex 32")
         return Check("secret", "ok", "KOE_SECRET is set")
     path = settings.home.absolute() / "secret"
     if not path.exists():
@@ -166,8 +166,8 @@ def check_auth(settings: "Settings") -> Check:
     if settings.auth == "on":
         return Check("auth", "ok", f"keys are asked for; listening on {settings.host}:{settings.port}")
     if loopback:
-        return Check("auth", "warn", "KOE_AUTH=off: whoever reaches this machine may do everything", "KOE_AUTH=on, unless you are alone here")
-    return Check("auth", "fail", f"KOE_AUTH=off on {settings.host}", "KOE_AUTH=on, or KOE_HOST=127.0.0.1: the API refuses to start like this")
+        return Check("auth", "warn", "KOE_AUTH=off: every program on this machine may do everything", "KOE_AUTH=on, if others use it")
+    return Check("auth", "fail", f"KOE_AUTH=off on {settings.host}", "KOE_AUTH=on, or KOE_HOST=127.0.0.1: the API will not start")
 
 
 def check_model(settings: "Settings") -> Check:
@@ -212,11 +212,11 @@ def check_workers(database: "Database") -> Iterator[Check]:
     asleep = [kind for kind, count in counts.items() if not count]
     found = ", ".join(f"{kind} {count}" for kind, count in counts.items())
     if asleep:
-        yield Check("workers", "warn", f"{found} alive", f"nobody does: {', '.join(asleep)}; start koe serve, or koe worker --queue ... and koe beat")
+        yield Check("workers", "warn", f"{found} alive", "start koe serve, or koe worker and koe beat")
     else:
         yield Check("workers", "ok", f"{found} alive")
     if waiting > BACKLOG_WORTH_SAYING:
-        yield Check("backlog", "warn", f"{waiting:,} texts wait for the model", "more processes: KOE_WORKERS, or koe worker --queue annotate")
+        yield Check("backlog", "warn", f"{waiting:,} texts wait for the model", "start more: KOE_WORKERS, or koe worker --queue annotate")
     else:
         yield Check("backlog", "ok", f"{waiting:,} texts wait for the model")
 
@@ -229,7 +229,7 @@ def check_broker(settings: "Settings") -> Check:
     except KoeError as error:
         if settings.broker_url:
             return Check("broker", "fail", str(error), "start it, or correct KOE_BROKER_URL")
-        return Check("broker", "warn", "not running", "koe serve starts it; without it stages run on their schedule only once workers are up")
+        return Check("broker", "warn", "not running", "koe serve starts it")
     return Check("broker", "ok", settings.broker_url.rpartition("@")[2] or f"Valkey on {settings.broker_socket()}")
 
 

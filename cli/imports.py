@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,18 @@ CHUNK = 1000
 """Rows of one transaction: long enough to be quick, short enough that a worker never waits long for its turn."""
 REJECTS_SHOWN = 5
 Store = Callable[[Sequence[NewFeedback]], Sequence[Stored]]
+
+
+class Kinds(StrEnum):
+    """Kinds of feedback."""
+
+    REVIEW = "review"
+    SURVEY = "survey"
+    SOCIAL = "social"
+    SUPPORT = "support"
+    CHAT = "chat"
+    EMAIL = "email"
+    OTHER = "other"
 
 
 @dataclass(slots=True)
@@ -61,7 +74,9 @@ def register(app: typer.Typer) -> None:
 
 def import_file(
     file: Annotated[Path, typer.Argument(help="CSV, TSV, XLSX, JSONL or Parquet, also with .gz.")],
+    *,
     source: Annotated[str | None, typer.Option(help="Source of rows that name none; the file's name otherwise.")] = None,
+    kind: Annotated[Kinds, typer.Option(help="Kind of feedback of rows that name none.")] = Kinds.OTHER,
     mapping: Annotated[
         list[str] | None,
         typer.Option(help="column=field, against the guess; field: one of feedback's, attributes.NAME, or nothing to ignore the column."),
@@ -82,7 +97,8 @@ def import_file(
     path, pairs = existing_file(file), _mapping(mapping or [])
     size = path.stat().st_size // 1024
     with path.open("rb") as stream:
-        reader = read_rows(stream, path.name, pairs, default_source=source or path.name.split(".")[0])
+        default = source or path.name.split(".")[0]
+        reader = read_rows(stream, path.name, pairs, default_source=default, now=utcnow(), default_kind=kind.value)
         if not as_json:
             _show_mapping(reader)
         show = lambda bar: bar.at(stream.tell() // 1024, size)  # noqa: E731
@@ -97,20 +113,22 @@ def import_file(
     raise typer.Exit(tally.exit_code)
 
 
-def _mapping(pairs: Sequence[str]) -> Mapping[str, str] | None:
+def _mapping(pairs: Sequence[str]) -> Mapping[str, str]:
     """Raises InvalidInput for what is no column=field; scrapers.files checks the names."""
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
         raise InvalidInput(f"--mapping {wrong[0]!r}: give column=field, such as --mapping 'Review text=text'")
-    return {column: name for column, _, name in (pair.rpartition("=") for pair in pairs)} or None
+    return {column: name for column, _, name in (pair.rpartition("=") for pair in pairs)}
 
 
 def _show_mapping(reader: "FileReader") -> None:
     for column, name in reader.mapping.items():
         if name:
             note(f"  {column} -> {name}")
-    if reader.ignored:
-        note(f"  ignored: {', '.join(reader.ignored)}")
+    for column, reason in reader.ignored.items():
+        note(f"  {column} is ignored: {reason}")
+    for remark in reader.notes:
+        note(f"  {remark}")
 
 
 def _into(database: "Database", workspace: "Workspace") -> Store:
@@ -154,7 +172,15 @@ def _rejects_file(path: Path | None) -> Iterator[Callable[[RejectedRow], object]
 def _say_tally(tally: Tally, reader: "FileReader", *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         refused: list[Json] = [{"line": row.line, "field": row.field, "reason": row.reason} for row in tally.first_rejects]
-        say_json({**_counts(tally), "mapping": dict(reader.mapping), "ignored": list(reader.ignored), "rejects": refused})
+        say_json(
+            {
+                **_counts(tally),
+                "mapping": dict(reader.mapping),
+                "ignored": dict(reader.ignored),
+                "notes": list(reader.notes),
+                "rejects": refused,
+            }
+        )
         return
     for row in tally.first_rejects:
         note(f"  line {row.line}: {row.reason}")

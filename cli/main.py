@@ -10,7 +10,7 @@ import typer
 
 from cli import admin, classify, doctor, imports, measure, processes, pull, serve
 from cli.output import REFUSED, complain, say
-from core.errors import KoeError
+from core.errors import KoeError, Misconfigured
 
 BROKEN_PIPE = 141
 """What a shell reports of a program that SIGPIPE ended."""
@@ -28,20 +28,22 @@ for group in (serve, classify, imports, pull, measure, admin, doctor, processes)
     group.register(app)
 
 
-def _print_version(*, wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        say(f"koe {version('koe')}")
+        try:
+            say(f"koe {version('koe')}")
+        except PackageNotFoundError:
+            raise Misconfigured("koe is not installed in this Python: run make setup, and use .venv/bin/koe") from None
         raise typer.Exit
 
 
 @app.callback()
 def koe(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")] = False,
 ) -> None:
     """Koe listens to what customers say, in any language. Settings are KOE_* variables or koe.toml (docs/configuration.md)."""
-    _print_version(wanted=version)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -59,10 +61,12 @@ def run(arguments: Sequence[str]) -> int:
         complain("stopped")
         return INTERRUPTED
     except Exception as error:
-        usage = getattr(error, "format_message", None)  # typer's own errors about the command line
+        # typer's own errors about the command line have no public name: they know how to show themselves, and of which command they are.
+        usage = getattr(error, "format_message", None)
         if usage is None:
             raise
-        return _refused(error, f"{usage()} (koe --help, or koe COMMAND --help)")
+        path = getattr(getattr(error, "ctx", None), "command_path", "koe")
+        return _refused(error, f"{usage()} ({path} --help)") if usage().strip() else REFUSED
     return code if isinstance(code, int) else 0
 
 

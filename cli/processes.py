@@ -1,6 +1,5 @@
 """One process each: `koe api`, `koe worker`, `koe beat`. `koe serve` starts them all; on several machines a process manager does."""
 
-import asyncio
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -81,12 +80,14 @@ def worker(
 
 
 def _work(settings: "Settings", queue: Queue) -> int:
+    import asyncio
+
     from cli.children import environment_of
     from cli.supervisor import Child, supervise
     from workers.process import run_worker
 
     if queue is not Queue.ALL:
-        return run_worker(settings, queue.value)
+        return run_worker(settings, "annotate" if queue is Queue.ANNOTATE else "stages")
     both = [Child(one.value, (sys.executable, "-m", "cli.main", "worker", "--queue", one.value)) for one in (Queue.ANNOTATE, Queue.STAGES)]
     return asyncio.run(supervise([both], environment=environment_of(settings)))
 

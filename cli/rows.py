@@ -2,7 +2,9 @@
 
 import csv
 import json
+import queue
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -64,6 +66,45 @@ def format_of(first: bytes) -> RowFormat:
     return RowFormat.CSV if "text" in names and len(names) > 1 else RowFormat.LINES
 
 
+def in_batches(rows: Iterable[Row], *, most: int) -> Iterator[list[Row]]:
+    """Whatever has come in so far, at most `most` at once: a slow pipe is answered line by line, a file in full batches."""
+    waiting: Waiting = queue.Queue(maxsize=2 * most)
+    threading.Thread(target=_fill, args=(waiting, rows), daemon=True).start()
+    while batch := _arrived(waiting, most):
+        if isinstance(end := batch[-1], Row):
+            yield [row for row in batch if isinstance(row, Row)]
+            continue
+        if len(batch) > 1:
+            yield [row for row in batch if isinstance(row, Row)]
+        if isinstance(end, Exception):
+            raise end
+        return
+
+
+Waiting = queue.Queue[Row | Exception | None]
+
+
+def _arrived(waiting: Waiting, most: int) -> list[Row | Exception | None]:
+    """At least one, then what is there without waiting; the end of the rows, None or an error, comes last."""
+    batch = [waiting.get()]
+    while isinstance(batch[-1], Row) and len(batch) < most:
+        try:
+            batch.append(waiting.get_nowait())
+        except queue.Empty:
+            break
+    return batch
+
+
+def _fill(waiting: Waiting, rows: Iterable[Row]) -> None:
+    try:
+        for row in rows:
+            waiting.put(row)
+    except Exception as error:  # the reader's error belongs to whoever waits for its rows
+        waiting.put(error)
+    else:
+        waiting.put(None)
+
+
 def _plain_rows(lines: Iterator[bytes]) -> Iterator[Row]:
     for number, raw in enumerate(lines, 1):
         text, error = _decoded(raw, number)
@@ -89,7 +130,8 @@ def _json_row(number: int, line: str) -> Row:
 
 def _csv_rows(lines: Iterator[bytes]) -> Iterator[Row]:
     csv.field_size_limit(LONGEST_LINE)
-    reader = csv.reader((raw.decode("utf-8-sig" if number == 0 else "utf-8", "surrogateescape") for number, raw in enumerate(lines)), strict=True)
+    decoded = (raw.decode("utf-8-sig" if number == 0 else "utf-8", "surrogateescape") for number, raw in enumerate(lines))
+    reader = csv.reader(decoded, strict=True)
     header = [name.strip() for name in next(reader, [])]
     column = next((name for name in header if name.lower() == "text"), None)
     if column is None:

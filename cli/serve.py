@@ -94,7 +94,7 @@ def first_key(database: "Database") -> str | None:
     now = utcnow()
     workspace = workspace_named(database, DEFAULT_WORKSPACE, now)
     with database.write() as connection:
-        if list_keys(connection, workspace.id):
+        if any("admin" in key.scopes for key in list_keys(connection, workspace.id)):
             return None
         ensure_default_rule(connection, workspace.id, now)
         _, plain = create_key(connection, workspace.id, name="first start", scopes=("admin",), now=now)

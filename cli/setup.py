@@ -54,7 +54,7 @@ def prepare_home(settings: "Settings") -> None:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Misconfigured(f"the data folder {home} cannot be made ({error.strerror}): set KOE_HOME to a folder that you may write") from None
+        raise Misconfigured(f"the data folder {home} cannot be made ({error.strerror}): set KOE_HOME to another folder") from None
     if not os.access(home, os.W_OK | os.X_OK):
         raise Misconfigured(f"the data folder {home} cannot be written: change its owner, or set KOE_HOME to another folder")
 

@@ -146,4 +146,6 @@ def _stars(mood: Mood, rng: random.Random) -> float:
 
 
 def _recommendation(mood: Mood, rng: random.Random) -> float:
-    return float({"positive": rng.choice((9, 10)), "neutral": rng.choice((7, 8)), "negative": rng.randrange(7), "surge": rng.randrange(3)}[mood])
+    return float(
+        {"positive": rng.choice((9, 10)), "neutral": rng.choice((7, 8)), "negative": rng.randrange(7), "surge": rng.randrange(3)}[mood]
+    )
