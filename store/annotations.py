@@ -25,7 +25,12 @@ def save_annotations(connection: Connection, annotated: Sequence[tuple[Feedback,
     if not news:
         return 0
     ids = sorted(news)
-    connection.execute(update(feedback).where(feedback.c.id.in_(ids)).values(waiting=False, claims=0, claimed_until=None, error=None))
+    done = {"waiting": False, "claims": 0, "claimed_until": None, "error": None}
+    connection.execute(update(feedback).where(feedback.c.id.in_(ids)).values(done))
+    again = [key for key in ids if not rows[key].waiting]
+    if again:
+        # Another answer to a text that had one: a new model rewrites history, and history never pages.
+        connection.execute(update(feedback).where(feedback.c.id.in_(again)).values(live=False))
     values = [_values(rows[key], news[key], now) for key in ids]
     upsert(connection, annotations, values, key=["feedback_id"])
     connection.execute(delete(annotation_topics).where(annotation_topics.c.feedback_id.in_(ids)))

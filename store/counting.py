@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, literal, or_, s
 
 from core.times import BUCKET, DAY, HOUR, floor_to
 from store.buckets import REPOST_WITHIN
-from store.dialect import AnyRow, add_rows, before
+from store.dialect import AnyRow, add_rows, before, unindexed
 from store.dimensions import ATTRIBUTE, facet_names
 from store.query import Folded, InvalidQuery, Query, parse_query
 from store.rows import FEEDBACK, to_feedback
@@ -42,7 +43,12 @@ def recount(connection: Connection, workspace_id: int, attributes: Sequence[str]
     facets = facet_names(attributes)
     cells = _count(connection, workspace_id, attributes, buckets)
     _delete_cells(connection, workspace_id, 5, facets, buckets)
-    add_rows(connection, rollups, CELL, ((workspace_id, 5, *place[1:2], place[0], *place[2:], *measured) for place, measured in cells))
+    add_rows(
+        connection,
+        rollups,
+        CELL,
+        ((workspace_id, 5, facet, bucket, first, second, *sums) for (bucket, facet, first, second), sums in cells),
+    )
     for grain, finer in ((60, 5), (1440, 60)):
         stretches = sorted({floor_to(bucket, GRAINS[grain]) for bucket in buckets})
         _delete_cells(connection, workspace_id, grain, facets, stretches)
@@ -146,17 +152,24 @@ def _voices_of(
 
 def _measure(voices: Counter[tuple[Place, Voice]]) -> Iterator[tuple[Place, list[int]]]:
     cells = dict[Place, list[int]]()
-    for (place, (sentiment, effective, complaint, late)), count in voices.items():
-        cell = cells.setdefault(place, [0] * len(MEASURES))
-        negative, positive = sentiment == "negative", sentiment == "positive"
-        whether = (
-            True, effective, negative, positive, effective and negative, effective and positive, complaint, late, late and negative,
-            late and complaint,
-        )  # fmt: skip
-        for index, counted in enumerate(whether):
-            if counted:
-                cell[index] += count
+    for (place, voice), count in voices.items():
+        cell = cells.get(place)
+        if cell is None:
+            cell = cells[place] = [0] * len(MEASURES)
+        for index in _counted(*voice):
+            cell[index] += count
     yield from cells.items()
+
+
+@cache
+def _counted(sentiment: str, effective: bool, complaint: bool, late: bool) -> list[int]:  # noqa: FBT001
+    """Which of MEASURES a voice adds to."""
+    negative, positive = sentiment == "negative", sentiment == "positive"
+    whether = (
+        True, effective, negative, positive, effective and negative, effective and positive, complaint, late, late and negative,
+        late and complaint,
+    )  # fmt: skip
+    return [index for index, counted in enumerate(whether) if counted]
 
 
 def _mark(connection: Connection, ids: Sequence[int], *, reposted: bool) -> None:
@@ -178,6 +191,6 @@ def _sum_cells(connection: Connection, workspace_id: int, facets: Sequence[str],
         .add_columns(*(func.sum(rollups.c[name]) for name in MEASURES))
         .where(rollups.c.workspace_id == workspace_id, rollups.c.grain == finer, rollups.c.dims.in_(facets))
         .where(rollups.c.bucket >= start, rollups.c.bucket < start + GRAINS[grain])
-        .group_by(*cell)
+        .group_by(*(unindexed(connection, column) for column in cell))
     )
     connection.execute(insert(rollups).from_select(list(CELL), sums))

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, DateTime, Dialect, Integer, Row, Table, Text, func, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, DateTime, Dialect, Integer, Interval, Row, Table, Text, exists, func, literal, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
 from core.errors import NotFound
@@ -111,14 +113,14 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
 def before(connection: Connection, moment: ColumnElement[datetime], stretch: timedelta) -> ColumnElement[Any]:
     """The time `stretch` before `moment`, to compare a UtcTime with."""
     if connection.dialect.name == "postgresql":
-        return moment - stretch
+        return moment - literal(stretch, Interval)
     return type_coerce(type_coerce(moment, BigInteger) - stretch // MICROSECOND, UtcTime)
 
 
 def start_of(connection: Connection, moment: ColumnElement[datetime], width: timedelta) -> ColumnElement[datetime]:
     """The start of the `width`-long stretch since 1970 that holds `moment`."""
     if connection.dialect.name == "postgresql":
-        return func.date_bin(width, moment, EPOCH, type_=UtcTime)
+        return func.date_bin(literal(width, Interval), moment, EPOCH, type_=UtcTime)
     number = type_coerce(moment, BigInteger)
     return type_coerce(number - number % (width // MICROSECOND), UtcTime)
 
@@ -126,6 +128,15 @@ def start_of(connection: Connection, moment: ColumnElement[datetime], width: tim
 def bytewise(connection: Connection, value: ColumnElement[str]) -> ColumnElement[str]:
     """`value` sorted by code point, as columns of Words are."""
     return value.collate("C") if connection.dialect.name == "postgresql" else value
+
+
+def json_has(connection: Connection, column: ColumnElement[Any], name: str, value: str) -> ColumnElement[bool]:
+    """Whether the JSON object in `column` holds this text under `name`, whatever letters the name is made of."""
+    if connection.dialect.name == "postgresql":
+        same: ColumnElement[bool] = column[name].as_string() == storable(value)
+        return same
+    pairs = func.json_each(column).table_valued("key", "value")
+    return exists().where(pairs.c.key == storable(name), pairs.c.value == storable(value))
 
 
 def add_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -138,7 +149,19 @@ def add_rows(connection: Connection, table: Table, columns: Sequence[str], rows:
                 copy.write_row(row)
         return
     times = [index for index, name in enumerate(columns) if isinstance(table.c[name].type, UtcTime)]
-    values = [tuple((one - EPOCH) // MICROSECOND if index in times else one for index, one in enumerate(row)) for row in rows]
+    marks = ", ".join("?" * len(columns))
+    values = [_with_numbers(row, times) for row in rows]
     if values:
-        marks = ", ".join("?" * len(columns))
         connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', values)  # noqa: S608 (names of our tables)
+
+
+def _with_numbers(row: Sequence[Any], times: Sequence[int]) -> tuple[Any, ...]:
+    values = list(row)
+    for index in times:
+        values[index] = (values[index] - EPOCH) // MICROSECOND
+    return tuple(values)
+
+
+def unindexed(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """`column`, to group or sort by without an index: SQLite prefers one that spares a small sort to one that finds the few rows."""
+    return column if connection.dialect.name == "postgresql" else UnaryExpression(column, operator=custom_op("+"), type_=column.type)

@@ -10,7 +10,7 @@ from core.errors import InvalidInput
 from core.times import BUCKET, floor_to
 from store.cells import Stretch, cells, stretches
 from store.counting import GRAINS, MEASURES, recount
-from store.dialect import UtcTime, row_id
+from store.dialect import UtcTime, row_id, unindexed
 from store.dimensions import check_dimensions, filters_scope, scope_filters
 from store.paging import open_cursor, seal_cursor
 from store.records import INTERVALS, SENTIMENTS, Counts, Measure, Scope, TrendPage, TrendQuery, TrendRow
@@ -234,8 +234,8 @@ def scopes(
     if not parts:
         return []
     counted = cells(connection, row_id(workspace_id, "workspace"), split, filters, parts)
-    values = [counted.c[name] for name in split]
-    found = connection.execute(select(*values).distinct().order_by(*values))
+    values = [unindexed(connection, counted.c[name]) for name in split]
+    found = connection.execute(select(*(counted.c[name] for name in split)).group_by(*values).order_by(*values))
     return [filters_scope(filters | dict(zip(split, row, strict=True))) for row in found]
 
 
