@@ -1,20 +1,26 @@
 """Everything that is said to Celery: which broker, which guarantees, and how a process that runs tasks begins and ends."""
 
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from celery import Celery
+from celery import Celery, signals
 from kombu.exceptions import OperationalError
 
 from core.errors import Misconfigured, TransientError
 from core.nudges import Stage
 from core.settings import Settings
-from workers.schedule import EVERY, queue_of
+from workers.schedule import EVERY, Queue, queue_of
 
 LONGEST_TASK = 10
 """Seconds after which an unfinished nudge is given to another worker. The stages that may take longer are held by leases in the
 database, so a second nudge finds nothing to do; it only must not come back all the time."""
 WAITING_ENOUGH = 100
 """Nudges in a queue; one more would wake nobody who is not woken already."""
+THREADS: Mapping[Queue, int] = {"annotate": 1, "stages": 5}
+"""One per stage of the queue: an import of an hour keeps no alert waiting. The model takes one batch at a time, and all cores."""
 SCHEMES = ("redis", "rediss", "redis+socket")
 
 
@@ -87,3 +93,32 @@ def ping_broker(settings: Settings) -> None:
         raise TransientError(f"the broker {connection.as_uri()} does not answer ({error}): {hint}") from error
     finally:
         connection.release()
+
+
+def run_tasks(app: Celery, queue: Queue, *, on_stop: Callable[[], None]) -> int:
+    """Run the registered tasks of one queue until SIGTERM or SIGINT, then let the running ones end. Returns the exit code.
+
+    `on_stop` is called in the signal handler of the main thread. No process is forked: killing this one kills all of it.
+    """
+    # Our logs say what a stage did; Celery's would say so once more, every few seconds, in another format.
+    signals.setup_logging.connect(_leave_logs_alone)
+    for name in ("celery", "kombu"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    signals.worker_shutting_down.connect(lambda **_: on_stop(), weak=False)
+    worker = app.Worker(
+        hostname=f"{queue}-{os.getpid()}@{socket.gethostname()}",
+        queues=[queue],
+        pool="solo" if THREADS[queue] == 1 else "threads",
+        concurrency=THREADS[queue],
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        task_events=False,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _leave_logs_alone(**_: object) -> None:
+    """A receiver of `setup_logging` is what keeps Celery from setting up its own."""

@@ -1,0 +1,99 @@
+"""Claim texts, ask the model, save: in small batches, so that a lease is never outlived and a death costs seconds of work."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.errors import TransientError
+from core.logs import get_logger
+from nlp.annotator import Annotator, TextInput
+from store.annotations import save_annotations, save_failure
+from store.database import Database
+from store.feedback import claim_unannotated
+from store.model_changes import note_model
+from store.records import Feedback
+
+log = get_logger(__name__)
+CLAIM = 128
+"""Texts per claim: a fifth of a second of the model on two cores for tweets, and still within the lease for 128 letters of many pages."""
+CHARACTERS = 32_000
+"""Code points that go to the model at once, padding counted: what is saved together, and what is lost together."""
+
+PROBE = "The parcel arrived today."
+"""What any model can answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """`more`: the run ended because it had enough, not because nothing was left."""
+
+    texts: int
+    failed: int
+    more: bool
+
+
+def run(
+    database: Database, annotator: Annotator, *, clock: Callable[[], datetime], lease: timedelta, enough: Callable[[], bool]
+) -> Annotated:
+    """Annotate waiting texts of all workspaces, live ones first, until none is left or it is `enough`.
+
+    Raises TransientError when the database is away; what was claimed comes back when its lease is over.
+    """
+    texts = failed = 0
+    with database.write() as connection:
+        note_model(connection, annotator.model, annotator.taxonomy.version, clock())
+    while not enough():
+        with database.write() as connection:
+            claimed = claim_unannotated(connection, limit=CLAIM, now=clock(), lease=lease)
+        if not claimed:
+            return Annotated(texts, failed, more=False)
+        for batch in batches(claimed):
+            broken = annotate(database, annotator, batch, clock)
+            texts, failed = texts + len(batch), failed + broken
+    return Annotated(texts, failed, more=True)
+
+
+def batches(claimed: Sequence[Feedback], most: int = CHARACTERS) -> Iterator[list[Feedback]]:
+    """Texts of like length together, the short ones first: `most` bounds number x longest, unless one text alone is longer."""
+    batch: list[Feedback] = []
+    for one in sorted(claimed, key=lambda one: len(one.text)):
+        if batch and (len(batch) + 1) * len(one.text) > most:
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
+
+
+def annotate(database: Database, annotator: Annotator, batch: Sequence[Feedback], clock: Callable[[], datetime]) -> int:
+    """Annotate and save one batch; the number of texts that were set aside because the model cannot take them.
+
+    Raises TransientError when it is the model that is broken, not a text.
+    """
+    try:
+        answers = annotator.annotate([input_of(one) for one in batch])
+    except Exception as error:  # one text must not take the others along, whatever the model trips over
+        if len(batch) > 1:
+            log.warning("annotate.batch_failed", texts=len(batch), error=type(error).__name__)
+            return sum(annotate(database, annotator, [one], clock) for one in batch)
+        set_aside(database, annotator, batch[0], error, clock())
+        return 1
+    with database.write() as connection:
+        save_annotations(connection, list(zip(batch, answers, strict=True)), clock())
+    return 0
+
+
+def set_aside(database: Database, annotator: Annotator, feedback: Feedback, error: Exception, now: datetime) -> None:
+    """Record that the model cannot take this text, once it is sure that it can take others."""
+    try:
+        annotator.annotate([TextInput(text=PROBE)])
+    except Exception as broken:
+        raise TransientError(f"the model answers nothing at all ({type(broken).__name__}); its texts wait") from error
+    log.warning("annotate.text_failed", feedback=feedback.id, workspace=feedback.workspace_id, error=type(error).__name__)
+    with database.write() as connection:
+        save_failure(connection, feedback, f"the model could not annotate this text ({type(error).__name__})", now)
+
+
+def input_of(feedback: Feedback) -> TextInput:
+    """What the model is told: the text, the language its author or source is known to write, and the question it answers."""
+    return TextInput(text=feedback.text, language=feedback.language, question=feedback.question)

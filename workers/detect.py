@@ -1,0 +1,132 @@
+"""Open, extend and resolve alerts by what the series of the rules look like now, each change with its deliveries in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from core.errors import PermanentError
+from core.logs import get_logger
+from insights.message import message
+from store.alerts import end_alert, extend_alert, lock_alert, open_alert
+from store.database import Database
+from store.deliveries import enqueue, untold_ends
+from store.records import Alert, AlertFigures, Rule, Severity
+from store.rules import enabled_rules
+from workers.sight import Sight, config_of, look
+
+log = get_logger(__name__)
+LONGEST_QUIET = timedelta(hours=1)
+"""A surge that was ordinary for so long is over, however wide the window that shows it; narrow windows have their own lull."""
+TOLD_WITHIN = timedelta(days=7)
+"""An end that nobody was told of for longer is no news."""
+LOUDNESS: tuple[Severity, ...] = ("low", "medium", "high", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """Changes made. `told`: ends of alerts, made by hand or with a rule, that channels had to hear of."""
+
+    opened: int = 0
+    extended: int = 0
+    resolved: int = 0
+    told: int = 0
+
+
+def run(database: Database, *, now: datetime, topic_names: Mapping[str, str]) -> Detected:
+    """Judge every enabled rule of every workspace. `topic_names`: id -> what a summary calls it.
+
+    Two processes may do it at once, or one twice: each change is made, and told, once. Raises TransientError when the database is away.
+    """
+    with database.read() as connection:
+        rules = enabled_rules(connection)
+    changes: list[str] = []
+    for rule in rules:
+        try:
+            changes += detect(database, rule, now, topic_names)
+        except PermanentError as error:  # its brand is gone, say: the other rules go on
+            log.warning("detect.rule_failed", rule=rule.id, workspace=rule.workspace_id, reason=str(error))
+    return Detected(changes.count("opened"), changes.count("extended"), changes.count("resolved"), tell_ends(database, now))
+
+
+def detect(database: Database, rule: Rule, now: datetime, topic_names: Mapping[str, str]) -> list[str]:
+    """Judge one rule and make the changes that follow; what was changed."""
+    with database.read() as connection:
+        sights = list(look(connection, rule, now, topic_names))
+    changes = []
+    for sight in sights:
+        if sight.alert is not None or sight.finding.surging:
+            with database.write() as connection:
+                changes.append(_change(connection, rule, sight, now))
+    return [change for change in changes if change is not None]
+
+
+def quiet(rule: Rule) -> timedelta:
+    """How long a surge must have been ordinary before it has ended."""
+    return min(config_of(rule).lull * timedelta(minutes=rule.window_minutes), LONGEST_QUIET)
+
+
+def tell_ends(database: Database, now: datetime) -> int:
+    """Tell the channels that heard of an alert that somebody resolved it; how many alerts."""
+    with database.read() as connection:
+        if not untold_ends(connection, now - TOLD_WITHIN):
+            return 0
+    with database.write() as connection:
+        ends = untold_ends(connection, now - TOLD_WITHIN)
+        for alert, channels in ends:
+            enqueue(connection, lock_alert(connection, alert), "alert.resolved", channels, message(alert, "alert.resolved"), now)
+        return len(ends)
+
+
+def _change(connection: Connection, rule: Rule, sight: Sight, now: datetime) -> str | None:
+    if sight.alert is None:
+        return None if sight.figures is None else _open(connection, rule, sight, sight.figures, now)
+    alert = lock_alert(connection, sight.alert)  # another process may have changed it since we looked
+    if alert.state == "resolved":
+        return None
+    if sight.figures is not None:
+        return _extend(connection, rule, alert, sight.figures, now)
+    if now - alert.last_seen_at < quiet(rule):
+        return None
+    ended = end_alert(connection, alert, reason="the surge is over", now=now)
+    if ended is None:
+        return None
+    enqueue(connection, ended, "alert.resolved", rule.channels, message(ended, "alert.resolved"), now)
+    log.info("alert.resolved", alert=alert.id, rule=rule.id, workspace=rule.workspace_id)
+    return "resolved"
+
+
+def _open(connection: Connection, rule: Rule, sight: Sight, figures: AlertFigures, now: datetime) -> str | None:
+    alert = open_alert(connection, rule, sight.scope, figures, started_at=sight.started_at, seen_at=now, now=now)
+    if alert is None:
+        return None
+    enqueue(connection, alert, "alert.opened", rule.channels, message(alert, "alert.opened"), now)
+    log.info("alert.opened", alert=alert.id, rule=rule.id, workspace=rule.workspace_id, severity=alert.severity, observed=alert.observed)
+    return "opened"
+
+
+def _extend(connection: Connection, rule: Rule, alert: Alert, figures: AlertFigures, now: datetime) -> str | None:
+    """An alert shows its surge at its worst; channels hear again only when it has become more severe."""
+    louder = LOUDNESS.index(figures.severity) > LOUDNESS.index(alert.severity)
+    worse = louder or (figures.severity == alert.severity and figures.observed > alert.observed)
+    extended = extend_alert(connection, alert, figures if worse else figures_of(alert), seen_at=now)
+    if extended is None or not louder:
+        return None
+    enqueue(connection, extended, "alert.extended", rule.channels, message(extended, "alert.extended"), now)
+    log.info("alert.extended", alert=alert.id, rule=rule.id, workspace=rule.workspace_id, severity=extended.severity)
+    return "extended"
+
+
+def figures_of(alert: Alert) -> AlertFigures:
+    """What an alert shows at present."""
+    return AlertFigures(
+        severity=alert.severity,
+        window_minutes=alert.window_minutes,
+        observed=alert.observed,
+        expected=alert.expected,
+        interval=alert.interval,
+        p_value=alert.p_value,
+        top_topics=alert.top_topics,
+        summary=alert.summary,
+    )
