@@ -35,7 +35,7 @@ class Tokenizer:
         """Ids of each text, without specials; an empty list for a text without anything to read. Never raises on a str."""
         # Lone surrogates have no UTF-8 and a NUL would end a C string: both become the replacement character.
         readable = [text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd") for text in texts]
-        ids: list[list[int]] = self._processor.encode(readable, out_type=int)
+        ids: list[list[int]] = self._processor.encode(readable, out_type=int, num_threads=1)
         return ids
 
 

@@ -1,0 +1,233 @@
+"""Texts in, annotations out: prepares a text, runs the transformer over it once, and reads every answer from the same token states."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from core.errors import Misconfigured
+from core.settings import Settings
+from nlp.backend import STEP, Backend, padded_length
+from nlp.batching import Window, batches, windows_of
+from nlp.bundle import BUNDLED, Bundle, load_bundle
+from nlp.clean import clean
+from nlp.language import LanguageDetector, open_detector
+from nlp.mentions import PLACES, TopicScores, mentions
+from nlp.pooling import Floats, Pooled, pool
+from nlp.segments import split
+from nlp.topics import Taxonomy, load_taxonomy
+from store.records import SENTIMENTS, Annotation, Complaint, Language, Sentiment, SentimentScore, Span, TopicMention
+
+BUDGET = 8_192  # padded tokens whose states are in memory at once: 13 MB, and enough windows of every length to fill batches
+
+
+class SentimentModel(Protocol):
+    """A model of its own for sentiment, such as a checkpoint of transformers."""
+
+    @property
+    def name(self) -> str: ...
+
+    def scores(self, texts: Sequence[str]) -> Floats:
+        """(n, 3) probabilities of negative, neutral, positive; the answer for a text does not depend on the others."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextInput:
+    """A text to annotate. `language` is the caller's word and is believed; `prior` is what its source, author or country usually speak,
+    and only helps where the text leaves doubt; `question` is what a survey asked, whose language is a prior too."""
+
+    text: str
+    language: str | None = None
+    question: str | None = None
+    prior: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A text ready for the model. `spans` are its segments; `padded_tokens` is its cost; `cleaned` is for a sentiment model of its own."""
+
+    language: Language
+    spans: tuple[Span, ...]
+    windows: tuple[Window, ...]
+    padded_tokens: int
+    cleaned: str
+    topics: frozenset[str] | None
+
+
+class Annotator:
+    """The model with everything around it. A text gets the same annotation alone and in any batch, in any order.
+
+    `prepare` may run in many threads at once; `answer` and `annotate` take turns.
+    """
+
+    def __init__(
+        self, bundle: Bundle, backend: Backend, detector: LanguageDetector, taxonomy: Taxonomy, *, sentiment: SentimentModel | None = None
+    ) -> None:
+        """`sentiment` replaces the bundle's own answer for sentiment; everything else stays the bundle's."""
+        self.taxonomy = taxonomy
+        own = f"{bundle.name}-{bundle.version}"
+        self.model = own if sentiment is None else f"{sentiment.name} + {own}"
+        self._bundle, self._backend, self._detector, self._sentiment = bundle, backend, detector, sentiment
+        self._turn = threading.Lock()
+
+    @property
+    def engine(self) -> str:
+        """What computes, for logs and metrics."""
+        return self._backend.name
+
+    def annotate(self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None) -> list[Annotation]:
+        """One annotation per text, in order; `topics` restricts the answer to these ids. InvalidInput for an unknown one."""
+        return self.answer(self.prepare(texts, topics=topics))
+
+    def prepare(self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None) -> list[Prepared]:
+        """All that needs no model: language, segments, cleaning, token ids. Any text passes. InvalidInput for an unknown topic."""
+        if topics is not None:
+            self.taxonomy.check(topics)
+        return [self._prepare(text, topics) for text in texts]
+
+    def answer(self, prepared: Sequence[Prepared]) -> list[Annotation]:
+        """One annotation per prepared text, in order; their states are computed in batches of BUDGET padded tokens."""
+        answers: dict[int, Annotation] = {}
+        for batch in batches([one.padded_tokens for one in prepared], BUDGET):
+            answers.update(zip(batch, self._answer([prepared[index] for index in batch]), strict=True))
+        return [answers[index] for index in range(len(prepared))]
+
+    def _prepare(self, given: TextInput, topics: frozenset[str] | None) -> Prepared:
+        spans = split(given.text)
+        cleaned = [clean(given.text[span.start : span.end]) for span in spans]
+        tokenizer = self._bundle.tokenizer
+        windows = windows_of(tokenizer.encode(cleaned), bos=tokenizer.bos, eos=tokenizer.eos, max_tokens=self._bundle.max_tokens)
+        return Prepared(
+            language=self._language(given),
+            spans=tuple(spans),
+            windows=tuple(windows),
+            padded_tokens=sum(padded_length(len(window.ids)) for window in windows),
+            cleaned=" ".join(cleaned) if self._sentiment else "",
+            topics=topics,
+        )
+
+    def _language(self, given: TextInput) -> Language:
+        if given.language:
+            return Language(given.language, 1.0)
+        prior = given.prior
+        if prior is None and given.question:
+            asked = self._detector.detect(given.question).code
+            prior = None if asked == "und" else asked
+        return self._detector.detect(given.text, prior)
+
+    def _answer(self, prepared: Sequence[Prepared]) -> list[Annotation]:
+        with self._turn:
+            states = self._backend.states([window.ids for one in prepared for window in one.windows])
+            scores = self._sentiment.scores([one.cleaned for one in prepared]) if self._sentiment else None
+        remaining = iter(states)
+        pooled = [pool(one.windows, list(islice(remaining, len(one.windows)))) for one in prepared]
+        whole = np.stack([one.whole for one in pooled])
+        heads = self._bundle.heads
+        complaints = heads.complaint(whole)
+        return [
+            Annotation(one.language, self._sentiment_of(row), topics, _complaint(float(complains)), self.model, self.taxonomy.version)
+            for one, row, topics, complains in zip(
+                prepared,
+                heads.sentiment(whole) if scores is None else scores,
+                self._topics(prepared, pooled, whole),
+                complaints,
+                strict=True,
+            )
+        ]
+
+    def _topics(self, prepared: Sequence[Prepared], pooled: Sequence[Pooled], whole: Floats) -> Iterator[tuple[TopicMention, ...]]:
+        heads = self._bundle.heads
+        texts = self._topic_scores(whole)
+        # A text of one segment is its own evidence: only the segments of the others are read by themselves.
+        parts = self._topic_scores(np.concatenate([whole[:0], *(one.segments for one in pooled if len(one.numbers) > 1)]))
+        at = 0
+        for row, (one, vectors) in enumerate(zip(prepared, pooled, strict=True)):
+            end = at + (len(vectors.numbers) if len(vectors.numbers) > 1 else 0)
+            spans = [one.spans[number] for number in vectors.numbers]
+            found = mentions(heads.topics, heads.thresholds, texts.rows(row, row + 1), parts.rows(at, end), spans)
+            yield tuple(mention for mention in found if one.topics is None or mention.id in one.topics)
+            at = end
+
+    def _topic_scores(self, vectors: Floats) -> TopicScores:
+        return TopicScores(self._bundle.heads.topic_presence(vectors), self._bundle.heads.topic_sentiment(vectors))
+
+    def _sentiment_of(self, row: Floats) -> SentimentScore:
+        scores = _shares(row)
+        label = max(SENTIMENTS, key=scores.__getitem__)
+        return SentimentScore(label, scores[label], scores, abstained=scores[label] < self._bundle.heads.abstain_below)
+
+
+def _shares(row: Floats) -> dict[Sentiment, float]:
+    """Probabilities to PLACES that still add up to 1: the largest takes what rounding left over."""
+    scores = {sentiment: round(float(share), PLACES) for sentiment, share in zip(SENTIMENTS, row, strict=True)}
+    largest = max(SENTIMENTS, key=scores.__getitem__)
+    scores[largest] = round(1.0 - sum(score for sentiment, score in scores.items() if sentiment != largest), PLACES)
+    return scores
+
+
+def _complaint(probability: float) -> Complaint:
+    """The likelier answer, and its own probability."""
+    complains = round(probability, PLACES)
+    return Complaint(complains >= 0.5, complains if complains >= 0.5 else round(1.0 - complains, PLACES))
+
+
+def load_annotator(settings: Settings) -> Annotator:
+    """The annotator that `settings` ask for, warmed up: the bundled model, or a checkpoint's sentiment with the bundle's topics.
+
+    Misconfigured (or ModelInvalid, which is one) says which setting or file is wrong and what to do.
+    """
+    folder = BUNDLED if settings.model == "bundled" else Path(settings.model).expanduser()
+    own = settings.model == "bundled" or (folder / "model.json").is_file()
+    sentiment = None if own else _open_checkpoint(settings, folder)
+    bundle = load_bundle(folder if own else BUNDLED)
+    detector = open_detector(settings.language_detector, settings.languages)
+    taxonomy = load_taxonomy()
+    _check_taxonomy(bundle, taxonomy)
+    backend = _open_backend(bundle, settings)
+    # The heads are small products between runs of the body: threads of BLAS that wait for them spin on the body's cores.
+    threadpool_limits(1, "blas")
+    backend.states(_one_of_each_length(bundle, settings.model_threads))
+    return Annotator(bundle, backend, detector, taxonomy, sentiment=sentiment)
+
+
+def _open_checkpoint(settings: Settings, folder: Path) -> SentimentModel:
+    if not folder.exists() and settings.model.startswith(("/", ".", "~")):
+        raise Misconfigured(f"KOE_MODEL={settings.model}: there is no such folder; give `bundled`, a folder, or a hub id")
+    try:
+        from nlp.torch_backend import load_checkpoint
+    except ImportError as error:
+        raise Misconfigured(
+            f"KOE_MODEL={settings.model} is a checkpoint and needs torch ({error}): install the extra `gpu`, or set KOE_MODEL=bundled"
+        ) from error
+    return load_checkpoint(settings.model, settings.device)
+
+
+def _open_backend(bundle: Bundle, settings: Settings) -> Backend:
+    if settings.device == "cpu":
+        return bundle.open_backend(settings.model_threads, settings.home.absolute() / "model-cache")
+    try:
+        return bundle.open_torch_backend(settings.device)
+    except ImportError as error:
+        raise Misconfigured(
+            f"KOE_DEVICE={settings.device} needs torch ({error}): install the extra `gpu`, or set KOE_DEVICE=cpu"
+        ) from error
+
+
+def _check_taxonomy(bundle: Bundle, taxonomy: Taxonomy) -> None:
+    if bundle.taxonomy_version != taxonomy.version or set(bundle.heads.topics) != taxonomy.ids:
+        raise Misconfigured(
+            f"the model in {bundle.folder} knows taxonomy {bundle.taxonomy_version} with {len(bundle.heads.topics)} topics, "
+            f"installed is {taxonomy.version} with {len(taxonomy.topics)}: install the model and Koe of one version"
+        )
+
+
+def _one_of_each_length(bundle: Bundle, threads: int) -> list[list[int]]:
+    """Windows of every padded length for every thread: each makes its kernels once, better now than under the first requests."""
+    lengths = range(STEP, bundle.max_tokens + 1, STEP)
+    return [[bundle.tokenizer.bos] * length for length in lengths for _ in range(threads)]
