@@ -5,13 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
-from store.alerts import acknowledge_alert, get_alert, list_alerts, resolve_alert, transitions
 
 from api.auth import Caller, Manager, Reader
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page
 from api.route import Route
 from api.schemas import EVERY_CALL, Out, ScopeShape, problems
 from api.services import With
+from store.alerts import acknowledge_alert, get_alert, list_alerts, resolve_alert, transitions
 from store.records import Alert, AlertState, Measure, Severity
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], route_class=Route, responses=problems(*EVERY_CALL))

@@ -8,8 +8,6 @@ from importlib import metadata
 
 from anyio import to_thread
 from fastapi import FastAPI
-from nlp.annotator import Annotator
-from nlp.topics import load_taxonomy
 
 from api import (
     alerts,
@@ -39,6 +37,8 @@ from api.services import Services
 from core.nudges import Nudge, no_nudge
 from core.settings import Settings
 from core.times import utcnow
+from nlp.annotator import Annotator
+from nlp.topics import load_taxonomy
 from store.database import Database
 from store.records import ConnectorSpec
 from store.secrets import Vault

@@ -5,10 +5,6 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
-from store.brands import list_brands
-from store.rollups import first_seen, scopes, series, totals
-from store.rules import get_rule
-from store.scope import scope_key
 
 from api.alerts import AlertOut, TopicShareOut
 from api.auth import Reader
@@ -21,8 +17,12 @@ from core.times import floor_to
 from insights.severity import severity
 from insights.spikes import Surge, replay, surges
 from insights.summary import summarize
+from store.brands import list_brands
 from store.feedback import period
 from store.records import Counts, Measure, Scope, TopicShare
+from store.rollups import first_seen, scopes, series, totals
+from store.rules import get_rule
+from store.scope import scope_key
 
 router = APIRouter(prefix="/v1/rules", tags=["rules"], route_class=Route, responses=problems(*EVERY_CALL, 404, 413, 415))
 MOST_WINDOWS = 50_000

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 from pydantic import Field, StringConstraints
-from store.brands import create_brand, delete_brand, get_brand, list_brands, update_brand
 
 from api.auth import Manager, Reader
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import Route
 from api.schemas import EVERY_CALL, Body, Name, Out, problems
 from api.services import With
+from store.brands import create_brand, delete_brand, get_brand, list_brands, update_brand
 
 router = APIRouter(prefix="/v1/brands", tags=["brands"], route_class=Route, responses=problems(*EVERY_CALL))
 BrandQuery = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]

@@ -8,8 +8,6 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Response
 from pydantic import Field
-from store.channels import create_channel, delete_channel, get_channel, list_channels
-from store.deliveries import enqueue_test, list_deliveries
 
 from api.auth import Manager, Reader
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
@@ -18,6 +16,8 @@ from api.schemas import EVERY_CALL, Body, Name, Out, problems
 from api.services import With
 from core.errors import InvalidInput
 from core.network import ForbiddenAddress, check_public
+from store.channels import create_channel, delete_channel, get_channel, list_channels
+from store.deliveries import enqueue_test, list_deliveries
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"], route_class=Route, responses=problems(*EVERY_CALL))
 PORTS = {"http": 80, "https": 443}

@@ -5,7 +5,6 @@ from collections.abc import Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from nlp.annotator import TextInput
 from pydantic import BaseModel, Field
 
 from api.auth import Classifier
@@ -14,6 +13,7 @@ from api.route import TextsRoute
 from api.schemas import EVERY_CALL, AnnotationOut, Body, check_topic, problems
 from api.services import With
 from core.errors import InvalidInput
+from nlp.annotator import TextInput
 from nlp.language import language_code
 from store.intake import is_blank
 from store.records import LONGEST_TEXT, Annotation

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
-from nlp.annotator import TextInput
 from pydantic import BaseModel, Field
 from store.search import search_feedback
 
@@ -30,6 +29,7 @@ from api.schemas import (
 )
 from api.services import Services, With
 from core.errors import InvalidInput, KoeError
+from nlp.annotator import TextInput
 from store.annotations import save_annotations
 from store.feedback import add_new, delete_feedback, get_feedback, history, load_annotated
 from store.records import AnnotatedFeedback, Annotation, Feedback, FeedbackQuery, Kind, NewFeedback, RejectedRow, Stored

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from fastapi import Query, Request
 from sqlalchemy import Connection
-from store.brands import list_brands
 
 from api.route import OPEN_PARAMETER
 from core.errors import InvalidInput
 from nlp.language import language_code
+from store.brands import list_brands
 
 Brand = Annotated[str | None, Query(max_length=100, description="Id or name of a brand.")]
 Sentiments = Annotated[Literal["negative", "neutral", "positive"] | None, Query()]

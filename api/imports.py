@@ -10,7 +10,6 @@ import anyio
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
-from store.imports import append_bytes, complete_upload, create_import, delete_import, get_import, list_imports
 
 from api.auth import Ingester, Reader
 from api.bodies import MIB, media_type, parse_json, pieces
@@ -21,6 +20,7 @@ from api.route import Route
 from api.schemas import EVERY_CALL, Out, problems
 from api.services import Services, With
 from core.errors import InvalidInput
+from store.imports import append_bytes, complete_upload, create_import, delete_import, get_import, list_imports
 from store.intake import FIELDS
 from store.records import Import
 

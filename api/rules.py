@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, Response
 from pydantic import Field
 from sqlalchemy import Connection
-from store.channels import list_channels
-from store.rules import create_rule, delete_rule, get_rule, list_rules, update_rule
 
 from api.auth import Manager, Reader
 from api.filters import known_brand, known_dimension, known_language
@@ -17,7 +15,9 @@ from api.schemas import EVERY_CALL, Name, Out, RuleFields, ScopeShape, check_top
 from api.services import Services, With
 from core.errors import InvalidInput
 from insights.spikes import SpikeConfig
+from store.channels import list_channels
 from store.records import Measure, Scope
+from store.rules import create_rule, delete_rule, get_rule, list_rules, update_rule
 from store.workspaces import get_workspace
 
 router = APIRouter(prefix="/v1/rules", tags=["rules"], route_class=Route, responses=problems(*EVERY_CALL))

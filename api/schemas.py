@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
-from nlp.topics import Taxonomy
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from core.errors import InvalidInput
 from core.times import parse_time
+from nlp.topics import Taxonomy
 from store.records import KeyScope, Kind, Measure, Sentiment
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
-from nlp.topics import Taxonomy
 
 from api.metrics import Metrics
 from api.model import Model
 from core.nudges import Nudge
 from core.settings import Settings
+from nlp.topics import Taxonomy
 from store.database import Database
 from store.records import ConnectorSpec
 from store.secrets import Vault

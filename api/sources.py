@@ -5,7 +5,6 @@ from datetime import datetime
 
 from fastapi import APIRouter, Response
 from pydantic import Field
-from store.sources import create_source, delete_source, get_source, list_sources, options_of, run_source_now, update_source
 
 from api.auth import Manager, Reader
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
@@ -14,6 +13,7 @@ from api.schemas import EVERY_CALL, Body, Name, Out, problems
 from api.services import With
 from core.errors import InvalidInput
 from store.records import ConnectorSpec
+from store.sources import create_source, delete_source, get_source, list_sources, options_of, run_source_now, update_source
 
 router = APIRouter(tags=["sources"], route_class=Route, responses=problems(*EVERY_CALL))
 OFTENEST, SELDOMEST = 60, 30 * 86_400

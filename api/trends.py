@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from store.rollups import trends
 
 from api.auth import Reader
 from api.filters import (
@@ -27,6 +26,7 @@ from api.schemas import EVERY_CALL, Out, check_topic, problems, read_stretch
 from api.services import With
 from core.errors import InvalidInput
 from store.records import Interval, TrendQuery
+from store.rollups import trends
 from store.workspaces import get_workspace
 
 router = APIRouter(prefix="/v1/trends", tags=["trends"], route_class=FilterRoute, responses=problems(*EVERY_CALL))
@@ -71,6 +71,8 @@ def list_trends(
     check_topic(topic, services.taxonomy)
     first, last = read_stretch(since, until)
     last = last or services.clock()
+    if first is not None and first >= last:
+        raise InvalidInput("from must be before to, which is now when left out", field="from")
     with services.database.read() as connection:
         dimensions = get_workspace(connection, caller.workspace_id).dimensions
         given = {

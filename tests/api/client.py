@@ -29,7 +29,7 @@ class Client:
             time.sleep(0.01)
 
     def request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        headers = dict(options.pop("headers", None) or {})
+        headers = httpx.Headers(options.pop("headers", None))
         if self.key is not None:
             headers.setdefault("Authorization", f"Bearer {self.key}")
         return self._portal.call(lambda: self._http.request(method, url, headers=headers, **options))

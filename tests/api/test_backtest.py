@@ -1,0 +1,80 @@
+"""POST /v1/rules/backtest: finds the surges of the past, and takes no beginning for one."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from store.database import Database
+from store.records import Workspace
+from tests.api.client import Client
+from tests.api.counted import days_of_complaints, put
+from tests.builders import NOW
+
+SURGE = NOW - timedelta(days=1, hours=3)
+
+
+@pytest.fixture
+def flown(api: Client, database: Database, workspace: Workspace) -> Client:
+    """Delta surges after eight ordinary days; American begins, loudly, a day before the end."""
+    assert api.patch("/v1/workspace", json={"dimensions": ["airline"]}).status_code == 200
+    delta = days_of_complaints("Delta", days=8, per_hour=2, surge_at=SURGE, surge=40)
+    put(database, workspace.id, delta + days_of_complaints("American", days=1, per_hour=25))
+    return api
+
+
+def backtest(api: Client, **body: Any) -> dict[str, Any]:
+    answer = api.post("/v1/rules/backtest", json=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_finds_the_surge_and_not_the_beginning_of_a_stream(flown: Client) -> None:
+    found = backtest(flown, split_by=["attributes.airline"])
+    assert [(one["scope"]["attributes"], one["hour"]) for one in found["alerts"]] == [({"airline": "Delta"}, "2026-02-28T09:00:00Z")]
+    assert found["series"] == 2
+    assert found["pages_per_week"] == pytest.approx(7 / 8, abs=0.05)
+
+
+def test_an_alert_of_the_past_has_the_shape_of_a_live_one(flown: Client) -> None:
+    alert = backtest(flown, split_by=["airline"], scope={"topic": None, "attributes": {}})["alerts"][0]
+    assert (alert["state"], alert["observed"], alert["measure"], alert["window_minutes"]) == ("resolved", 42, "negative", 60)
+    assert (alert["interval"][0] <= alert["expected"] <= alert["interval"][1] < alert["observed"], alert["p_value"] < 1e-4) == (True, True)
+    assert alert["top_topics"] == [{"topic": "delivery", "count": 42}]
+    assert "42 negative feedback with airline Delta" in alert["summary"]
+    assert {"id", "rule", "severity", "started_at", "ended_at", "last_seen_at", "scope"} <= alert.keys()
+
+
+def test_judges_a_stretch_by_all_that_came_before_it(flown: Client) -> None:
+    assert [one["hour"] for one in backtest(flown, scope={"attributes": {"airline": "Delta"}}, **{"from": "2026-02-28"})["alerts"]] == ["2026-02-28T09:00:00Z"]
+    assert backtest(flown, scope={"attributes": {"airline": "Delta"}}, to="2026-02-28")["alerts"] == []
+
+
+def test_tries_a_stored_rule_with_other_fields(flown: Client) -> None:
+    rule = flown.post("/v1/rules", json={"name": "airlines", "split_by": ["attributes.airline"]}).json()
+    assert [one["rule"] for one in backtest(flown, rule=rule["id"])["alerts"]] == [rule["id"]]
+    assert backtest(flown, rule=rule["id"], least=1000)["alerts"] == []
+
+
+def test_an_empty_workspace_has_no_surges(api: Client) -> None:
+    assert backtest(api) == {"alerts": [], "pages_per_week": 0.0, "series": 0}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        ({"rule": "99"}, 404, "no rule"),
+        ({"window_minutes": 61}, 422, "multiple of 5 from 5 to 1440"),
+        ({"from": "2026-02-28", "to": "2026-02-27"}, 422, "before to"),
+        ({"from": "soon"}, 422, "2026-03-01T09:30:00Z"),
+        ({"split_by": ["weather"]}, 422, "valid are topic, source, language, brand, attributes.airline"),
+        ({"scope": {"topic": "delivery"}, "split_by": ["topic"]}, 422, "nothing to split by"),
+        ({"window_minutes": 5, "from": "1971-01-01"}, 422, "more than 50,000 windows"),
+        ({"sensitivity": 0}, 422, "greater than 0"),
+        ({"measure": "anger"}, 422, "'negative', 'complaint' or 'volume'"),
+    ],
+)
+def test_a_bad_rule_is_told_what_is_valid(flown: Client, body: dict[str, Any], status: int, reason: str) -> None:
+    answer = flown.post("/v1/rules/backtest", json=body)
+    assert (answer.status_code, reason in answer.json()["detail"]) == (status, True), answer.text
