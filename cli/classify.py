@@ -77,7 +77,7 @@ def annotation_json(annotation: "Annotation") -> Json:
         "sentiment": {
             "label": sentiment.label,
             "confidence": sentiment.confidence,
-            "scores": {label: score for label, score in sentiment.scores.items()},
+            "scores": {str(label): score for label, score in sentiment.scores.items()},
             "abstained": sentiment.abstained,
         },
         "topics": [

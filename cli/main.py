@@ -54,9 +54,11 @@ def run(arguments: Sequence[str]) -> int:
     except KoeError as error:
         return _refused(error, str(error))
     except BrokenPipeError:
-        # Whoever read us has seen enough (`koe classify | head`); without this Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        return _unread()
+    except SystemExit as error:  # how typer answers a broken pipe
+        if isinstance(error.__context__, BrokenPipeError):
+            return _unread()
+        raise
     except (KeyboardInterrupt, typer.Abort):
         complain("stopped")
         return INTERRUPTED
@@ -68,6 +70,12 @@ def run(arguments: Sequence[str]) -> int:
         path = getattr(getattr(error, "ctx", None), "command_path", "koe")
         return _refused(error, f"{usage()} ({path} --help)") if usage().strip() else REFUSED
     return code if isinstance(code, int) else 0
+
+
+def _unread() -> int:
+    """Whoever read us has seen enough (`koe classify | head`); Python must not complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
 
 
 def _refused(error: Exception, message: str) -> int:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from cli.catch_up import catch_up
-from cli.demo.schedule import history, load_templates, surge
+from cli.demo.schedule import DAYS, history, load_templates, surge
 from cli.output import progress
 from cli.setup import DEFAULT_WORKSPACE, workspace_named
 from store.alerts import open_alerts
@@ -32,7 +32,7 @@ SURGE_STILL_SHOWS = timedelta(minutes=50)
 """A surge that was seen so lately is still an open alert: a second one on top of it would look odd."""
 
 
-def load_demo(settings: "Settings", database: "Database", *, now: datetime) -> str:
+def load_demo(settings: "Settings", database: "Database", *, now: datetime, days: int = DAYS) -> str:
     """Make what is missing of the demonstration; the plain key of this start, which takes the place of the last one's.
 
     Every start fills the days since the last one and begins a new surge, so that there is always something to see.
@@ -40,7 +40,7 @@ def load_demo(settings: "Settings", database: "Database", *, now: datetime) -> s
     workspace = workspace_named(database, DEFAULT_WORKSPACE, now)
     rule = _configure(database, workspace, now)
     templates = load_templates()
-    _store(database, workspace, list(history(templates, now)), now)
+    _store(database, workspace, list(history(templates, now, days=days)), now)
     catch_up(settings, database)
     if not _surge_shows(database, rule, now):
         with database.write() as connection:

@@ -75,10 +75,10 @@ def _template(line: str, *, language: str) -> Template:
     return Template(fields["text"], language, moods[fields["mood"]], kinds[fields["kind"]], fields.get("shop", "Kumo"))
 
 
-def history(templates: Sequence[Template], now: datetime) -> Iterator[NewFeedback]:
-    """Three weeks of ordinary days up to `now`, oldest first."""
+def history(templates: Sequence[Template], now: datetime, *, days: int = DAYS) -> Iterator[NewFeedback]:
+    """Ordinary days up to `now`, oldest first."""
     today = now.astimezone(UTC).date()
-    for back in range(DAYS, -1, -1):
+    for back in range(days, -1, -1):
         yield from (row for row in ordinary_day(today - timedelta(days=back), templates) if row.created_at <= now)
 
 

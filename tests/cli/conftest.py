@@ -1,13 +1,20 @@
-"""The real command in a process of its own, on a data folder of its own."""
+"""The real command, in this process or in one of its own, on a data folder of its own."""
 
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
+
+from cli.main import run
+from nlp.bundle import BUNDLED
+from store.database import Database
+from tests.needs import skip_or_fail
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,29 +28,73 @@ class Outcome:
     err: str
 
 
-Koe = Callable[..., Outcome]
+class Koe(Protocol):
+    """`koe("import", path)`; settings are KOE_* variables."""
+
+    def __call__(self, *arguments: str | Path, settings: Mapping[str, str] = ..., given: bytes = ...) -> Outcome: ...
 
 
 def environment(home: Path, settings: Mapping[str, str] = {}) -> dict[str, str]:
-    """This process's environment without its own settings, for a command on `home`."""
+    """This process's environment without its own settings, for a command on `home`; the poorest locale there is."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KOE_")}
     return kept | {"PYTHONPATH": str(ROOT), "KOE_HOME": str(home), "LC_ALL": "C", **settings}
 
 
 @pytest.fixture
-def koe(tmp_path: Path) -> Koe:
-    """`koe("import", "file.csv", given=b"...", KOE_PORT="1")` in an empty working folder."""
+def home(tmp_path: Path) -> Path:
+    """The data folder of the commands of this test; not there before the first that needs it."""
+    return tmp_path / "home"
 
-    def run(*arguments: str | Path, given: bytes = b"", settings: Mapping[str, str] = {}) -> Outcome:
+
+@pytest.fixture
+def stored(home: Path) -> Iterator[Database]:
+    """The database that the commands of this test fill."""
+    database = Database(f"sqlite:///{home / 'koe.sqlite3'}")
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def koe(tmp_path: Path, home: Path) -> Koe:
+    """The command in a process of its own, in an empty working folder."""
+
+    def start(*arguments: str | Path, settings: Mapping[str, str] = {}, given: bytes = b"") -> Outcome:
         done = subprocess.run(
             [sys.executable, "-m", "cli.main", *map(str, arguments)],
             input=given,
             capture_output=True,
             cwd=tmp_path,
-            env=environment(tmp_path / "home", settings),
-            timeout=120,
+            env=environment(home, settings),
+            timeout=200,
             check=False,
         )
         return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    return run
+    return start
+
+
+@pytest.fixture
+def quick(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Koe]:
+    """The same command line in this process: no start-up to wait for, and the same edge for errors and exit codes."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+
+    def start(*arguments: str | Path, settings: Mapping[str, str] = {}, given: bytes = b"") -> Outcome:
+        for name in [name for name in os.environ if name.startswith("KOE_")]:
+            monkeypatch.delenv(name)
+        for name, value in {"KOE_HOME": str(home), **settings}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Outcome(code, *capsys.readouterr())
+
+    yield start
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+
+
+@pytest.fixture
+def bundled_model() -> None:
+    """For tests that classify: the weights that ship."""
+    if not (BUNDLED / "model.json").is_file():
+        skip_or_fail("models/bundled holds no model")

@@ -48,7 +48,7 @@ def test_external_ids_are_unique() -> None:
 
 
 def test_nothing_ordinary_counts_as_a_repost() -> None:
-    last: dict[str, datetime] = {}
+    last: dict[int, datetime] = {}
     for row in rows():
         mark = fingerprint(row.text)
         assert mark is None or row.created_at - last.get(mark, datetime.min.replace(tzinfo=UTC)) > timedelta(hours=24), row.text
