@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from store.alerts import get_alert, next_event
 from store.channels import get_channel, note_error
-from store.dialect import AnyRow, insert_into, row_id, to_json
+from store.dialect import AnyRow, insert_into, locked, row_id, to_json
 from store.paging import open_cursor, seal_cursor
 from store.records import Alert, Delivery, DeliveryEvent, DeliveryPage
 from store.tables import alerts, channels, deliveries
@@ -75,7 +75,7 @@ def claim_due(connection: Connection, *, limit: int, now: datetime, lease: timed
     free = deliveries.c.claimed_until.is_(None) | (deliveries.c.claimed_until <= now)
     due = select(deliveries.c.id).where(deliveries.c.state == "pending", deliveries.c.next_attempt_at <= now, free, ~waits)
     due = due.where(deliveries.c.channel_id.in_(select(channels.c.id).where(channels.c.enabled)))
-    picked = due.order_by(deliveries.c.next_attempt_at, deliveries.c.id).limit(limit).with_for_update(skip_locked=True).scalar_subquery()
+    picked = locked(due.order_by(deliveries.c.next_attempt_at, deliveries.c.id).limit(limit))
     taken = update(deliveries).where(deliveries.c.id.in_(picked)).values(claimed_until=now + lease, attempts=deliveries.c.attempts + 1)
     return sorted((_to_delivery(row) for row in connection.execute(taken.returning(deliveries))), key=lambda delivery: int(delivery.id))
 

@@ -5,7 +5,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, DateTime, Dialect, Integer, Interval, Row, Table, Text, exists, func, literal, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Integer,
+    Interval,
+    Row,
+    Select,
+    Table,
+    Text,
+    exists,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
@@ -108,6 +125,16 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     statement = insert_into(connection, table)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
     connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed), list(rows))
+
+
+def locked(query: Select[int]) -> Select[int]:
+    """The ids of `query`, locked and without those that another transaction holds, for `UPDATE ... WHERE id IN (...)`.
+
+    As a materialized CTE: PostgreSQL may run a plain subquery several times, each time past the rows it took, beyond any LIMIT
+    (https://www.postgresql.org/docs/current/queries-with.html).
+    """
+    picked = query.with_for_update(skip_locked=True).cte("picked").prefix_with("MATERIALIZED", dialect="postgresql")
+    return select(picked.c.id)
 
 
 def before(connection: Connection, moment: ColumnElement[datetime], stretch: timedelta) -> ColumnElement[Any]:

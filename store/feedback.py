@@ -6,11 +6,11 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, update
 
 from core.errors import NotFound
 from store.buckets import bucket_of, touch, touch_later_reposts
-from store.dialect import EPOCH, AnyRow, insert_into, row_id
+from store.dialect import EPOCH, AnyRow, insert_into, locked, row_id
 from store.fingerprint import fingerprint
 from store.intake import storable
 from store.records import AnnotatedFeedback, Feedback, NewFeedback, Revision, Stored, TopicMention
@@ -254,9 +254,8 @@ def _update(connection: Connection, workspace: int, batch: dict[Key, Draft], ids
     return {(row.source, row.external_id): Stored(str(row.id), "updated") for row in rows}
 
 
-def _pick(condition: ColumnElement[bool], limit: int) -> Any:
-    picked = select(feedback.c.id).where(condition).order_by(feedback.c.id).limit(limit)
-    return picked.with_for_update(skip_locked=True).scalar_subquery()
+def _pick(condition: ColumnElement[bool], limit: int) -> Select[int]:
+    return locked(select(feedback.c.id).where(condition).order_by(feedback.c.id).limit(limit))
 
 
 def _claim(connection: Connection, condition: ColumnElement[bool], limit: int, until: datetime) -> list[AnyRow]:

@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 SHORTEST = 12
 """Letters; "thank you" from two people is two voices, not a repost."""
-_NOISE = re.compile(r"^\s*rt\s+@\w+:?|https?://\S+|www\.\S+|@\w+|[\W_]+")
+_NOISE = re.compile(r"^\s*rt\s+@\w+:?|https?://\S+|www\.\S+|@\w+|(?:[^\w@]|_)+|@")
 
 
 def fingerprint(text: str) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.errors import NotFound
-from store.dialect import AnyRow, row_id
+from store.dialect import AnyRow, locked, row_id
 from store.records import Import, RejectedRow, Stored
 from store.tables import import_chunks, import_rejects, imports
 
@@ -61,7 +61,7 @@ def claim_import(connection: Connection, *, now: datetime, lease: timedelta) -> 
     given_up = hopeless.values(state="failed", error=reason, finished_at=now, claimed_until=None).returning(imports.c.id)
     dead = connection.scalars(given_up).all()
     connection.execute(delete(import_chunks).where(import_chunks.c.import_id.in_(dead)))
-    picked = select(imports.c.id).where(waiting).order_by(imports.c.id).limit(1).with_for_update(skip_locked=True).scalar_subquery()
+    picked = locked(select(imports.c.id).where(waiting).order_by(imports.c.id).limit(1))
     taken = update(imports).where(imports.c.id.in_(picked)).values(state="running", claimed_until=now + lease, claims=imports.c.claims + 1)
     row = connection.execute(taken.returning(imports)).one_or_none()
     return None if row is None else _to_import(row, ())

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict, NotFound
-from store.dialect import AnyRow, row_id
+from store.dialect import AnyRow, locked, row_id
 from store.feedback import add_new
 from store.records import NewFeedback, Source, SourceStatus, Stored
 from store.secrets import Vault
@@ -113,8 +113,8 @@ def run_source_now(connection: Connection, workspace_id: str, source_id: str, no
 def claim_due_sources(connection: Connection, *, limit: int, now: datetime, lease: timedelta) -> list[Source]:
     """Take sources of any workspace that are due and that nobody holds."""
     due = select(sources.c.id).where(sources.c.enabled, sources.c.next_pull_at <= now, _free(now))
-    picked = due.order_by(sources.c.next_pull_at, sources.c.id).limit(limit).with_for_update(skip_locked=True).scalar_subquery()
-    return _claim(connection, sources.c.id.in_(picked), now, lease)
+    picked = due.order_by(sources.c.next_pull_at, sources.c.id).limit(limit)
+    return _claim(connection, sources.c.id.in_(locked(picked)), now, lease)
 
 
 def claim_source(connection: Connection, workspace_id: str, source_id: str, *, now: datetime, lease: timedelta) -> Source | None:

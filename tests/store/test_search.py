@@ -67,9 +67,7 @@ def test_pages_cover_every_row_once_even_at_one_moment(database: Database, works
     assert seen == [f"text {number}" for number in reversed(range(7))]
 
 
-def test_a_rare_word_is_found_beyond_what_one_call_reads(
-    database: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rare_word_is_found_beyond_what_one_call_reads(database: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "MOST_READ", 4)
     monkeypatch.setattr(search, "READ_AT_ONCE", 2)
     with database.write() as connection:

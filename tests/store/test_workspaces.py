@@ -1,0 +1,43 @@
+"""Workspaces and their dimensions."""
+
+import pytest
+
+from core.errors import Conflict, InvalidInput, NotFound
+from store.database import Database
+from store.records import Workspace
+from store.rollups import count_touched, roll_up_touched
+from store.workspaces import create_workspace, find_workspace, get_workspace, set_dimensions
+from tests.builders import NOW, a_new_feedback, an_annotation, store_annotated
+
+
+def test_names_are_taken_once_and_the_transaction_goes_on(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        with pytest.raises(Conflict, match="acme"):
+            create_workspace(connection, "acme", NOW)
+        other = create_workspace(connection, "other", NOW)
+    with database.read() as connection:
+        assert find_workspace(connection, "other") == other
+        assert find_workspace(connection, "nobody") is None
+
+
+@pytest.mark.parametrize("workspace_id", ["0", "", "x", "-1", "１", "9" * 30, "1.0", " 1"])
+def test_an_id_that_is_none_is_not_found(sqlite_database: Database, workspace_id: str) -> None:
+    with sqlite_database.read() as connection, pytest.raises(NotFound):
+        get_workspace(connection, workspace_id)
+
+
+def test_new_dimensions_count_everything_again(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        store_annotated(connection, workspace.id, [(a_new_feedback(hours_ago=hours), an_annotation()) for hours in (1, 2, 2)])
+        roll_up_touched(connection, limit=100, now=NOW)
+        assert set_dimensions(connection, workspace.id, ["plan"], NOW).dimensions == ("plan",)
+        assert count_touched(connection) == 2
+        roll_up_touched(connection, limit=100, now=NOW)
+        set_dimensions(connection, workspace.id, ["plan"], NOW)
+        assert count_touched(connection) == 0
+
+
+@pytest.mark.parametrize("names", [["Plan"], [""], ["a" * 41], ["été"], ["a b"], ["x", "x"], list("abcdefghi")])
+def test_refuses_names_that_are_no_dimensions(database: Database, workspace: Workspace, names: list[str]) -> None:
+    with database.write() as connection, pytest.raises(InvalidInput):
+        set_dimensions(connection, workspace.id, names, NOW)
