@@ -231,7 +231,8 @@ def _pull_each(
     from scrapers.http import Http
     from workers.collect import run_one
 
-    http, vault, pulled = Http.open(settings.allowed_hosts), open_vault(settings), list[tuple[Source, Collected | None]]()
+    http, vault = Http.open(settings.allowed_hosts), open_vault(settings)
+    pulled: list[tuple[Source, Collected | None]] = []
     with progress("Pulling", unit="sources") as bar:
         for number, source in enumerate(wanted):
             bar.at(number, len(wanted))

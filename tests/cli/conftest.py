@@ -12,6 +12,8 @@ from typing import Protocol
 import pytest
 
 from cli.main import run
+from core.settings import Settings
+from nlp.annotator import Annotator, load_annotator
 from nlp.bundle import BUNDLED
 from store.database import Database
 from tests.needs import skip_or_fail
@@ -93,8 +95,15 @@ def quick(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     logging.root.setLevel(level)
 
 
-@pytest.fixture
-def bundled_model() -> None:
-    """For tests that classify: the weights that ship."""
+@pytest.fixture(scope="session")
+def annotator(tmp_path_factory: pytest.TempPathFactory) -> Annotator:
+    """The weights that ship, loaded once."""
     if not (BUNDLED / "model.json").is_file():
         skip_or_fail("models/bundled holds no model")
+    return load_annotator(Settings(home=tmp_path_factory.mktemp("model")))
+
+
+@pytest.fixture
+def bundled_model(annotator: Annotator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands in this process share one loaded model; those in their own load it themselves."""
+    monkeypatch.setattr("nlp.annotator.load_annotator", lambda settings: annotator)
