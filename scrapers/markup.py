@@ -1,45 +1,40 @@
-"""HTML as sources send it, turned into the plain text that a reader sees."""
+"""HTML as sources send it, turned into the plain text that a reader sees, in time that grows with its length only."""
 
 import re
-from html.parser import HTMLParser
+from html import unescape
 
-_BLOCKS = frozenset(
-    {"p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "section", "article"}
-)
-_UNSEEN = frozenset({"script", "style", "template", "noscript", "head", "title"})
+# The parser of the standard library raises on "<![" and takes minutes for a long row of "<a "; what a tag does matters little here.
+_MARKUP = re.compile(r"<!--|<(/?)([a-zA-Z][\w:-]{0,40})[^<>]{0,4000}>|<[!?/][^<>]{0,4000}>")
+_BLOCKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "section"})
+_UNSEEN = {name: re.compile(rf"</{name}[^<>]*>", re.IGNORECASE) for name in ("script", "style", "template", "noscript", "head", "title")}
+_COMMENT_END = re.compile("-->")
 _SPACES = re.compile(r"[ \t\r\f\v]+")
-_LINES = re.compile(r" ?\n ?(?:\n ?)+")
 
 
 def text_of(html: str) -> str:
     """What a reader sees of `html`: blocks on lines of their own, entities as characters, scripts and styles gone."""
     if "<" not in html and "&" not in html:
         return html.strip()
-    reader = _Reader()
-    reader.feed(html)
-    reader.close()
-    lines = _SPACES.sub(" ", "".join(reader.pieces))
-    return "\n".join(line.strip() for line in _LINES.sub("\n\n", lines).split("\n")).strip()
+    lines = [_SPACES.sub(" ", line).strip() for line in unescape("".join(_seen(html))).split("\n")]
+    kept = [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
+    return "\n".join(kept).strip()
 
 
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self._unseen: str | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNSEEN and self._unseen is None:
-            self._unseen = tag
-        if tag in _BLOCKS:
-            self.pieces.append("\n\n" if tag == "p" else "\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._unseen:
-            self._unseen = None
-        if tag in _BLOCKS and tag != "br":
-            self.pieces.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if self._unseen is None:
-            self.pieces.append(data)
+def _seen(html: str) -> list[str]:
+    """The pieces of text between tags, with line ends where blocks begin and end."""
+    pieces: list[str] = []
+    place = 0
+    while tag := _MARKUP.search(html, place):
+        pieces.append(html[place : tag.start()])
+        closing, name = tag[1], (tag[2] or "").lower()
+        place = tag.end()
+        if name in _BLOCKS:
+            pieces.append("\n\n" if name == "p" and not closing else "\n")
+        end = _COMMENT_END if tag[0] == "<!--" else _UNSEEN.get(name) if not closing else None
+        if end is not None:
+            hidden = end.search(html, place)
+            if hidden is None:
+                return pieces
+            place = hidden.end()
+    pieces.append(html[place:])
+    return pieces

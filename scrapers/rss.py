@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urljoin
 from xml.parsers import expat
 
 import feedparser
@@ -26,6 +27,8 @@ _MAIL_DATE = re.compile(
     re.ASCII,
 )
 """RFC 822 with the zones it knows: of any other zone ("JST") nobody can say by how much it would be wrong."""
+
+_MAIL_AUTHOR = re.compile(r"\S+@\S+\s+\((.+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,12 @@ def entries_of(fetched: Fetched) -> list[Entry]:
     found: dict[str, Any] = {}
     body = convert_to_utf8(headers, fetched.body, found)
     refuse_entities(body, where)
-    # Given a stream, feedparser opens no address by itself.
-    parsed = feedparser.parse(io.BytesIO(body), response_headers={"content-location": fetched.url}, sanitize_html=False)
+    # A stream, for feedparser would open an address; and no base address, for ids must not change with the server's name.
+    parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
     if not parsed.version:
         raise SourceChanged(f"rss: {where} answered no RSS or Atom feed")
     language = str(dict.get(parsed.feed, "language", ""))
-    return [_entry(dict(raw), language) for raw in parsed.entries]
+    return [_entry(dict(raw), fetched.url, language) for raw in parsed.entries]
 
 
 def refuse_entities(body: bytes, where: str) -> None:
@@ -155,19 +158,27 @@ def read_date(text: str) -> datetime | None:
         return None
 
 
-def _entry(raw: dict[str, Any], language: str) -> Entry:
+def _entry(raw: dict[str, Any], base: str, language: str) -> Entry:
     content = next((dict(one) for one in raw.get("content", ()) if dict.get(one, "value")), None) or dict(raw.get("summary_detail") or {})
     html = str(content.get("value") or "")
     if content.get("type") == "text/plain":
         html = html.replace("&", "&amp;").replace("<", "&lt;")
-    author = dict(raw.get("author_detail") or {}).get("name") or raw.get("author") or ""
+    address_and_name = _MAIL_AUTHOR.fullmatch(str(raw.get("author") or ""))
+    author = address_and_name[1] if address_and_name else dict(raw.get("author_detail") or {}).get("name") or raw.get("author") or ""
     dates = tuple(str(raw[name]) for name in ("published", "created", "updated") if raw.get(name))
     return Entry(
         id=str(raw.get("id") or ""),
         title=str(raw.get("title") or ""),
         html=html,
-        link=str(raw.get("link") or ""),
+        link=_absolute(base, str(raw.get("link") or "")),
         author=str(author),
         language=str(content.get("language") or language),
         dates=dates,
     )
+
+
+def _absolute(base: str, link: str) -> str:
+    try:
+        return urljoin(base, link) if link else ""
+    except ValueError:
+        return ""
