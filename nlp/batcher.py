@@ -1,0 +1,166 @@
+"""Shares one model between many requests: prepared texts wait in a bounded queue, and a single thread takes as many as fit a batch.
+
+The design is that of text-embeddings-inference: prepare before queueing, no timer, a batch is a budget of padded tokens, a full queue
+says so at once, and an error reaches every waiter of its batch while the loop lives on.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from core.errors import Overloaded, TransientError
+from nlp.annotator import Annotator, Prepared, TextInput
+from store.records import Annotation
+
+CHUNK = 16  # texts prepared in one go: a request for 256 leaves the threads to others in between
+PREPARERS = 2
+RATE_MEMORY = 0.8  # weight of the past in the measured rate
+LONGEST_WAIT = 60.0  # seconds; whoever is told more than that gives up
+
+
+class _Request:
+    """The texts of one caller: those that wait, and the answers that have come."""
+
+    def __init__(self, prepared: Sequence[Prepared], done: "asyncio.Future[list[Annotation]]") -> None:
+        self.waiting = deque(enumerate(prepared))
+        self.answers: dict[int, Annotation] = {}
+        self.count = len(prepared)
+        self.done = done
+
+    def give(self, index: int, annotation: Annotation) -> None:
+        self.answers[index] = annotation
+        if len(self.answers) == self.count and not self.done.done():
+            self.done.set_result([self.answers[index] for index in range(self.count)])
+
+    def fail(self, error: Exception) -> None:
+        self.waiting.clear()
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+_Batch = list[tuple[_Request, int, Prepared]]
+
+
+class Batcher:
+    """Annotates for many callers of one event loop; the model runs in a thread of its own, and callers take turns."""
+
+    def __init__(
+        self, annotator: Annotator, *, max_waiting_texts: int, max_padded_tokens: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`max_waiting_texts` bounds what waits or runs; `max_padded_tokens` is the size of one batch; `clock` gives seconds."""
+        self._annotator, self._clock = annotator, clock
+        self._most, self._budget = max_waiting_texts, max_padded_tokens
+        self._requests: deque[_Request] = deque()
+        self._wake = asyncio.Event()
+        self._preparers = ThreadPoolExecutor(PREPARERS, thread_name_prefix="koe-prepare")
+        self._model = ThreadPoolExecutor(1, thread_name_prefix="koe-model")
+        self._loop: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.waiting_texts = 0
+        """Texts accepted and not answered yet."""
+        self.rate = 0.0
+        """Texts the model answers in a second, as measured lately; 0 before the first batch."""
+
+    @property
+    def queued_texts(self) -> int:
+        """Texts that are prepared and not in the model yet."""
+        return sum(len(request.waiting) for request in self._requests)
+
+    async def start(self) -> None:
+        """Begin to answer. Call it once, in the event loop of the callers."""
+        self._loop = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Refuse new requests, answer those accepted, end the threads."""
+        self._stopping = True
+        self._wake.set()
+        if self._loop is not None:
+            await self._loop
+        self._preparers.shutdown()
+        self._model.shutdown()
+
+    async def annotate(self, texts: Sequence[TextInput], topics: frozenset[str] | None = None) -> list[Annotation]:
+        """One annotation per text, in order; cancel it and its texts that still wait cost the model nothing.
+
+        Raises Overloaded (with the seconds after which the queue should have room) when the queue is full, TransientError while
+        stopping, InvalidInput for an unknown topic, and whatever made the model fail on a batch that held one of the texts.
+        """
+        if self._stopping:
+            raise TransientError("the server is stopping: ask again in a moment")
+        if self.waiting_texts and self.waiting_texts + len(texts) > self._most:
+            raise Overloaded(
+                f"{self.waiting_texts} texts wait for the model, at most {self._most} may", retry_after=self._seconds_to_wait()
+            )
+        self.waiting_texts += len(texts)
+        try:
+            prepared = await self._prepare(texts, topics)
+            return await self._ask(prepared) if prepared else []
+        finally:
+            self.waiting_texts -= len(texts)
+            self._wake.set()
+
+    def _seconds_to_wait(self) -> float:
+        return min(max(self.waiting_texts / self.rate, 1.0), LONGEST_WAIT) if self.rate else 1.0
+
+    async def _prepare(self, texts: Sequence[TextInput], topics: frozenset[str] | None) -> list[Prepared]:
+        loop = asyncio.get_running_loop()
+        prepared: list[Prepared] = []
+        for at in range(0, len(texts), CHUNK):
+            chunk = texts[at : at + CHUNK]
+            prepared += await loop.run_in_executor(self._preparers, partial(self._annotator.prepare, chunk, topics=topics))
+        return prepared
+
+    async def _ask(self, prepared: Sequence[Prepared]) -> list[Annotation]:
+        request = _Request(prepared, asyncio.get_running_loop().create_future())
+        self._requests.append(request)
+        self._wake.set()
+        try:
+            return await request.done
+        finally:
+            request.waiting.clear()
+
+    async def _run(self) -> None:
+        while not (self._stopping and self.waiting_texts == 0):
+            self._wake.clear()
+            if batch := self._take():
+                await self._answer(batch)
+            else:
+                await self._wake.wait()
+
+    def _take(self) -> _Batch:
+        """Texts for one batch: one of each request in turn, so that a single text never waits behind hundreds of another caller."""
+        batch: _Batch = []
+        tokens = 0
+        while self._requests:
+            request = self._requests[0]
+            if request.done.done() or not request.waiting:
+                self._requests.popleft()
+                continue
+            index, prepared = request.waiting[0]
+            if batch and tokens + prepared.padded_tokens > self._budget:
+                break
+            request.waiting.popleft()
+            self._requests.rotate(-1)
+            batch.append((request, index, prepared))
+            tokens += prepared.padded_tokens
+        return batch
+
+    async def _answer(self, batch: _Batch) -> None:
+        started = self._clock()
+        texts = [prepared for _, _, prepared in batch]
+        try:
+            annotations = await asyncio.get_running_loop().run_in_executor(self._model, self._annotator.answer, texts)
+            for (request, index, _), annotation in zip(batch, annotations, strict=True):
+                request.give(index, annotation)
+        except Exception as error:  # the edge of a batch: whatever broke it is the answer to everyone in it
+            for request, _, _ in batch:
+                request.fail(error)
+        else:
+            self._measure(len(batch), self._clock() - started)
+
+    def _measure(self, texts: int, seconds: float) -> None:
+        rate = texts / max(seconds, 1e-6)
+        self.rate = RATE_MEMORY * self.rate + (1 - RATE_MEMORY) * rate if self.rate else rate

@@ -1,0 +1,77 @@
+"""A transformer that knows no language: each token's state is drawn from its id, so that answers are quick, exact and can be held up."""
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp.annotator import Annotator, SentimentModel
+from nlp.bundle import BUNDLED, TOKENIZER, Bundle
+from nlp.encode import Tokenizer
+from nlp.heads import PARTS, Calibration, Heads
+from nlp.language import LanguageDetector, open_detector
+from nlp.topics import load_taxonomy
+
+HIDDEN = 8
+
+
+class FakeBackend:
+    """Remembers the windows it was given; `gate` holds it up while cleared, `broken` makes it fail."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.calls: list[list[tuple[int, ...]]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.running = threading.Event()
+        self.broken = False
+
+    def states(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        self.calls.append([tuple(window) for window in windows])
+        self.running.set()
+        assert self.gate.wait(30)
+        if self.broken:
+            raise RuntimeError("the model broke")
+        return [np.stack([np.random.default_rng(token).normal(size=HIDDEN) for token in window]).astype(np.float32) for window in windows]
+
+
+def fake_bundle(*, thresholds: float = 0.5, abstain_below: float = 0.4, max_tokens: int = 128) -> Bundle:
+    """The bundled tokenizer with heads of random weights."""
+    generator = np.random.default_rng(7)
+    topics = [topic.id for topic in load_taxonomy().topics]
+    outputs = {"sentiment": 3, "complaint": 1, "presence": len(topics), "topic_sentiment": 3 * len(topics)}
+    shapes = {"norm": (HIDDEN,), "dense": (HIDDEN, HIDDEN)}
+    weights = {
+        f"{task}.{part}": generator.normal(size=_shape(part, shapes, size)).astype(np.float32)
+        for task, size in outputs.items()
+        for part in PARTS
+    }
+    calibration = Calibration(dict.fromkeys(outputs, 1.0), (thresholds,) * len(topics), abstain_below)
+    return Bundle(
+        folder=BUNDLED,
+        name="fake",
+        version="1",
+        taxonomy_version="1",
+        max_tokens=max_tokens,
+        hidden=HIDDEN,
+        tokenizer=Tokenizer((BUNDLED / TOKENIZER).read_bytes()),
+        heads=Heads(weights, topics, calibration),
+    )
+
+
+def _shape(part: str, shapes: dict[str, tuple[int, ...]], outputs: int) -> tuple[int, ...]:
+    layer, kind = part.split(".")
+    shape = shapes.get(layer, (outputs, HIDDEN))
+    return shape[:1] if kind == "bias" else shape
+
+
+def fake_annotator(
+    backend: FakeBackend | None = None, *, bundle: Bundle | None = None, sentiment: SentimentModel | None = None
+) -> Annotator:
+    return Annotator(bundle or fake_bundle(), backend or FakeBackend(), a_detector(), load_taxonomy(), sentiment=sentiment)
+
+
+def a_detector() -> LanguageDetector:
+    return open_detector("py3langid")
