@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from sqlalchemy import Connection
+
 from core.errors import PermanentError, TransientError
 from core.logs import get_logger
 from scrapers.files import FileReader, read_rows
@@ -75,6 +77,7 @@ def take_in(
     except PermanentError as unreadable:
         error = str(unreadable)
     with database.write() as connection:
+        check_mine(connection, import_, read)
         finish_import(connection, import_, now=clock(), error=error)
     log.info("import.finished", id=import_.id, workspace=import_.workspace_id, rows=read, error=error)
     return read - import_.rows_read, True
@@ -114,8 +117,7 @@ def save(
     """Store a chunk and how far the import is. Never live: a file is history, and history pages nobody."""
     good = [row for row in chunk if isinstance(row, NewFeedback)]
     with database.write() as connection:
-        if get_import(connection, import_.workspace_id, import_.id).rows_read != before:
-            raise Superseded(f"import {import_.id} went on without this worker")
+        check_mine(connection, import_, before)
         stored = add_new(connection, import_.workspace_id, good, now=now, live=False)
         save_progress(
             connection,
@@ -127,3 +129,10 @@ def save(
             now=now,
             lease=LEASE,
         )
+
+
+def check_mine(connection: Connection, import_: Import, read: int) -> None:
+    """Raises Superseded when the import is not where this worker left it."""
+    current = get_import(connection, import_.workspace_id, import_.id)
+    if (current.state, current.rows_read) != ("running", read):
+        raise Superseded(f"import {import_.id} went on without this worker")

@@ -82,7 +82,7 @@ def _deliver(context: Context) -> tuple[Stage, ...]:
 
 def _collect(context: Context) -> tuple[Stage, ...]:
     collected = collect.run(
-        context.database, context.http, context.vault, folder=context.inbox, clock=utcnow, enough=context.stopping.is_set
+        context.database, context.http, context.vault, folder=context.surveys, clock=utcnow, enough=context.stopping.is_set
     )
     return ("annotate",) if collected.created or collected.updated else ()
 
