@@ -137,7 +137,7 @@ def _compile(node: Any, name: str | None, depth: int) -> Test:
     if isinstance(node, tree.SearchField):
         if name is not None:
             raise InvalidQuery(f"a field inside the field {name!r}; valid are {VALID}", field="query")
-        return _compile(node.expr, _known_field(node.name), depth + 1)
+        return _compile(node.expr, _known_field(_unescape(node.name)), depth + 1)
     parts = [_compile(child, name, depth + 1) for child in node.children]
     if isinstance(node, (tree.Not, tree.Prohibit)):
         return lambda folded: not parts[0](folded)
@@ -184,7 +184,7 @@ def _pattern(parts: Sequence[str], name: str) -> Test:
             pieces.append("")
         else:
             pieces[-1] += "." if part == "?" else re.escape(fold(_unescape(part)))
-    if not any(pieces):
+    if not any(piece.strip(".") for piece in pieces):
         raise InvalidQuery(f"a word of wildcards only; valid are {VALID}", field="query")
     whole = _is_whole(name)
     first = pieces[0] if not whole and _UNSPACED.match(pieces[0]) else rf"\A{pieces[0]}"

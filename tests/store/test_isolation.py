@@ -1,0 +1,138 @@
+"""Nothing of one workspace is visible to another: every function that reads is asked with another workspace's id."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from core.errors import NotFound
+from store import (
+    alerts,
+    brands,
+    channels,
+    deliveries,
+    feedback,
+    imports,
+    keys,
+    rollups,
+    rules,
+    search,
+    sources,
+)
+from store.database import Database
+from store.records import (
+    AlertFigures,
+    Counts,
+    FeedbackPage,
+    FeedbackQuery,
+    Scope,
+    TrendPage,
+    TrendQuery,
+    Workspace,
+)
+from store.secrets import Vault
+from store.workspaces import create_workspace, set_dimensions
+from tests.builders import NOW, a_new_feedback, an_annotation, store_annotated
+
+VAULT = Vault("a secret that is long enough")
+DAY_AGO = NOW - timedelta(days=1)
+FIGURES = AlertFigures("high", 60, 40, 8.5, (3.0, 15.0), 1e-9, (), "Far more than usual.")
+Ids = dict[str, str]
+Read = Callable[[Connection, str, Ids], object]
+
+
+def fill(connection: Connection, workspace: Workspace) -> Ids:
+    """One of everything."""
+    set_dimensions(connection, workspace.id, ["plan"], NOW)
+    brand = brands.create_brand(connection, workspace.id, name="ours", query="parcel", now=NOW)
+    [one] = store_annotated(connection, workspace.id, [(a_new_feedback(attributes={"plan": "pro"}), an_annotation())])
+    rollups.roll_up_touched(connection, limit=100, now=NOW)
+    key, _ = keys.create_key(connection, workspace.id, name="ci", scopes=["read"], now=NOW)
+    channel = channels.create_channel(
+        connection, workspace.id, name="hook", kind="webhook", url="https://a.example/x", signing_secret="s" * 20, now=NOW, vault=VAULT
+    )
+    rule = rules.create_rule(
+        connection, workspace.id, name="rule", measure="negative", scope=Scope(), split_by=(), window_minutes=60, sensitivity=1e-4, least=8,
+        channels=(channel.id,), enabled=True, now=NOW,
+    )  # fmt: skip
+    alert = alerts.open_alert(connection, rule, Scope(), FIGURES, started_at=NOW, seen_at=NOW, now=NOW)
+    assert alert is not None
+    deliveries.enqueue(connection, alert, "alert.opened", [channel.id], "{}", NOW)
+    source = sources.create_source(
+        connection, workspace.id, name="feed", connector="rss", options={}, every_seconds=60, now=NOW, vault=VAULT
+    )
+    import_ = imports.create_import(connection, workspace.id, filename="a.csv", source="import", mapping={}, now=NOW)
+    return {
+        "brand": brand.id, "feedback": one.id, "key": key.id, "channel": channel.id, "rule": rule.id, "alert": alert.id,
+        "source": source.id, "import": import_.id,
+    }  # fmt: skip
+
+
+READS: dict[str, tuple[Read, object]] = {
+    "get_feedback": (lambda c, w, i: feedback.get_feedback(c, w, i["feedback"]), NotFound),
+    "history": (lambda c, w, i: feedback.history(c, w, i["feedback"]), NotFound),
+    "load_annotated": (lambda c, w, i: feedback.load_annotated(c, w, [int(i["feedback"])]), []),
+    "count_unannotated": (lambda c, w, i: feedback.count_unannotated(c, w), 0),
+    "list_sources_seen": (lambda c, w, i: feedback.list_sources_seen(c, w), []),
+    "period": (lambda c, w, i: feedback.period(c, w), None),
+    "delete_feedback": (lambda c, w, i: feedback.delete_feedback(c, w, i["feedback"], NOW), NotFound),
+    "search_feedback": (lambda c, w, i: search.search_feedback(c, w, FeedbackQuery()), FeedbackPage((), None)),
+    "search by brand": (lambda c, w, i: search.search_feedback(c, w, FeedbackQuery(brand=i["brand"])), FeedbackPage((), None)),
+    "trends": (lambda c, w, i: rollups.trends(c, w, TrendQuery("1h", DAY_AGO, NOW, ("topic",))), TrendPage((), None)),
+    "trends from rows": (
+        lambda c, w, i: rollups.trends(c, w, TrendQuery("1h", DAY_AGO, NOW, ("topic", "source", "brand"))), TrendPage((), None),
+    ),
+    "totals": (lambda c, w, i: rollups.totals(c, w, DAY_AGO, NOW), {"": Counts()}),
+    "totals by brand": (lambda c, w, i: rollups.totals(c, w, DAY_AGO, NOW, by="brand"), {}),
+    "series": (lambda c, w, i: rollups.series(c, w, Scope(), "volume", DAY_AGO, NOW, timedelta(days=1)), [(DAY_AGO, 0)]),
+    "live_count": (lambda c, w, i: rollups.live_count(c, w, Scope(brand=i["brand"]), "volume", DAY_AGO, NOW), 0),
+    "first_seen": (lambda c, w, i: rollups.first_seen(c, w, Scope()), None),
+    "scopes": (lambda c, w, i: rollups.scopes(c, w, ["topic"], Scope(), DAY_AGO, NOW), []),
+    "list_brands": (lambda c, w, i: brands.list_brands(c, w), []),
+    "get_brand": (lambda c, w, i: brands.get_brand(c, w, i["brand"]), NotFound),
+    "list_keys": (lambda c, w, i: keys.list_keys(c, w), []),
+    "revoke_key": (lambda c, w, i: keys.revoke_key(c, w, i["key"], NOW), NotFound),
+    "list_channels": (lambda c, w, i: channels.list_channels(c, w), []),
+    "get_channel": (lambda c, w, i: channels.get_channel(c, w, i["channel"]), NotFound),
+    "list_deliveries": (lambda c, w, i: deliveries.list_deliveries(c, w).rows, ()),
+    "list_deliveries of a channel": (lambda c, w, i: deliveries.list_deliveries(c, w, channel_id=i["channel"]).rows, ()),
+    "enqueue_test": (lambda c, w, i: deliveries.enqueue_test(c, w, i["channel"], NOW), NotFound),
+    "list_rules": (lambda c, w, i: rules.list_rules(c, w), []),
+    "get_rule": (lambda c, w, i: rules.get_rule(c, w, i["rule"]), NotFound),
+    "list_alerts": (lambda c, w, i: alerts.list_alerts(c, w, state=None, limit=9, cursor=None).rows, ()),
+    "open_alerts": (lambda c, w, i: alerts.open_alerts(c, w, i["rule"]), []),
+    "get_alert": (lambda c, w, i: alerts.get_alert(c, w, i["alert"]), NotFound),
+    "transitions": (lambda c, w, i: alerts.transitions(c, w, i["alert"]), NotFound),
+    "acknowledge_alert": (lambda c, w, i: alerts.acknowledge_alert(c, w, i["alert"], actor="x", now=NOW), NotFound),
+    "list_sources": (lambda c, w, i: sources.list_sources(c, w), []),
+    "get_source": (lambda c, w, i: sources.get_source(c, w, i["source"]), NotFound),
+    "run_source_now": (lambda c, w, i: sources.run_source_now(c, w, i["source"], NOW), NotFound),
+    "list_imports": (lambda c, w, i: imports.list_imports(c, w), []),
+    "get_import": (lambda c, w, i: imports.get_import(c, w, i["import"]), NotFound),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READS)
+def test_another_workspace_sees_nothing(database: Database, workspace: Workspace, name: str) -> None:
+    read, nothing = READS[name]
+    with database.write() as connection:
+        ids = fill(connection, workspace)
+        other = create_workspace(connection, "other", NOW)
+        if nothing is NotFound:
+            with pytest.raises(NotFound):
+                read(connection, other.id, ids)
+        else:
+            assert read(connection, other.id, ids) == nothing
+
+
+def test_every_reading_function_is_asked() -> None:
+    """A function that takes a workspace and is not in READS (nor makes or changes something by name) fails this test."""
+    modules = (alerts, brands, channels, deliveries, feedback, imports, keys, rollups, rules, search, sources)
+    changing = ("create_", "update_", "delete_", "add_", "ensure_", "complete_", "claim_", "resolve_")
+    asked = {name.split(" ")[0] for name in READS}
+    for module in modules:
+        for name, function in vars(module).items():
+            mine = callable(function) and getattr(function, "__module__", "") == module.__name__ and not name.startswith(("_", *changing))
+            if mine and "workspace_id" in getattr(function, "__annotations__", {}):
+                assert name in asked, f"{module.__name__}.{name} reads by workspace: add it to READS"
