@@ -42,16 +42,19 @@ def _surprise(logits: Floats, labels: NDArray[np.integer], temperature: float) -
     return float(-np.log(np.maximum(chosen, 1e-12)).mean())
 
 
-def best_threshold(probabilities: Floats, present: NDArray[np.bool_], *, least: float = 0.2, most: float = 0.9) -> float:
-    """The threshold in [least, most] with the best F1 of `present` (n,); the lowest of equals."""
+def best_threshold(
+    probabilities: Floats, present: NDArray[np.bool_], weight: Floats | None = None, *, least: float = 0.3, most: float = 0.9
+) -> float:
+    """The threshold in [least, most] with the best F1 of `present` (n,), rows counting by their weight (n,); the lowest of equals."""
+    counts = np.ones(len(present), np.float32) if weight is None else weight
     candidates = np.arange(least, most + 1e-9, 0.02)
-    scores = [_f1(probabilities >= threshold, present) for threshold in candidates]
+    scores = [_f1(probabilities >= threshold, present, counts) for threshold in candidates]
     return float(round(candidates[int(np.argmax(scores))], 2))
 
 
-def _f1(predicted: NDArray[np.bool_], present: NDArray[np.bool_]) -> float:
-    hits = int((predicted & present).sum())
-    return 2 * hits / max(1, int(predicted.sum()) + int(present.sum()))
+def _f1(predicted: NDArray[np.bool_], present: NDArray[np.bool_], weight: Floats) -> float:
+    said, there = float(weight[predicted].sum()), float(weight[present].sum())
+    return 2 * float(weight[predicted & present].sum()) / max(1e-9, said + there)
 
 
 def confidence_at_coverage(probabilities: Floats, coverage: float) -> float:

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from models.training.data import ABSENT_BY_GUESS, STRONG, topic_ids
+from models.training.data import topic_ids
 from models.training.development import Judgements, development_rows, judge
 from nlp.bundle import load_bundle
 from nlp.calibrate import best_threshold, confidence_at_coverage, fit_temperature, sigmoid, softmax
 
 ROWS_OF_A_SET = 400
 COVERAGE = 0.9  # share of texts that get a sentiment without a warning
-ENOUGH = 30  # annotated mentions of a topic; below it keywords help to choose the threshold
 
 
 def fit(rows: Judgements) -> dict[str, object]:
@@ -40,7 +39,7 @@ def fit(rows: Judgements) -> dict[str, object]:
 
 
 def _presence_temperature(rows: Judgements) -> float:
-    known, present = rows.presence(least_weight=STRONG)
+    known, present = rows.annotated_presence()
     return fit_temperature(rows.logits["presence"][known], present[known].astype(np.int64))
 
 
@@ -52,14 +51,10 @@ def _polarity_temperature(rows: Judgements) -> float:
 
 
 def _thresholds(rows: Judgements, temperature: float) -> list[float]:
+    """The best F1 of each topic over annotated and weak labels by their weights: a topic must stay silent outside its own sets too."""
     probabilities = sigmoid(rows.logits["presence"], temperature)
-    strong, every = rows.presence(least_weight=STRONG), rows.presence(least_weight=ABSENT_BY_GUESS)
-    found = []
-    for topic in range(len(topic_ids())):
-        enough = int(strong[1][:, topic].sum()) >= ENOUGH
-        known, present = (part[:, topic] for part in (strong if enough else every))
-        found.append(best_threshold(probabilities[known, topic], present[known]))
-    return found
+    weight, present = rows.presence()
+    return [best_threshold(probabilities[:, topic], present[:, topic], weight[:, topic]) for topic in range(len(topic_ids()))]
 
 
 def calibrate(data: Path, model: Path, *, threads: int) -> dict[str, object]:

@@ -183,22 +183,25 @@ def _labels(row: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
 
 def _keyword_marks(text: str) -> dict[int, Mark]:
     folded = text.casefold()
-    found = {topic: bool(pattern.search(folded)) for topic, pattern in keyword_patterns().items()}
-    return {topic: Mark(1, WEAK) if hit else Mark(0, ABSENT_BY_GUESS) for topic, hit in found.items()}
+    found = {topic for topic, pattern in keyword_patterns().items() if pattern.search(folded)}
+    return {topic: Mark(1, WEAK) if topic in found else Mark(0, ABSENT_BY_GUESS) for topic in range(len(topic_ids()))}
 
 
 Row = Mapping[str, Any]
 
 
-def load(folder: Path, *, split: str, training_only: bool = True, limit: int | None = None) -> list[Row]:
-    """The raw rows of one split, in the order of the files; of a set with more than `limit` rows an even sample."""
+def load(
+    folder: Path, *, split: str, training_only: bool = True, limit: int | None = None, limits: Mapping[str, int] | None = None
+) -> list[Row]:
+    """The raw rows of one split, in the order of the files; of a set with more rows than `limits` or else `limit` says, an even sample."""
     chosen: list[Row] = []
     for source, entry in mix().items():
         if training_only and "share" not in entry:
             continue
         rows = [row for row in read_rows(folder, source) if row["split"] == split]
-        if limit is not None and len(rows) > limit:
-            rows = random.Random(source).sample(rows, limit)
+        most = (limits or {}).get(source, limit)
+        if most is not None and len(rows) > most:
+            rows = random.Random(source).sample(rows, most)
         chosen += rows
     return chosen
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.data import STRONG, Example, Row, example_of, load
+from models.training.data import STRONG, Example, Row, example_of, load, topic_ids
 from models.training.pooled import pooled
 from nlp.backend import Backend
 from nlp.bundle import Bundle
@@ -57,15 +57,24 @@ class Judgements:
         """(n,) complaint labels, 0 or 1, of rows that all have one."""
         return np.array([example.complaint.value if example.complaint else 0 for example in self.examples], np.int64)
 
-    def presence(self, *, least_weight: float) -> tuple[Flags, Flags]:
-        """(n, T) whether a label of that weight is known, and whether it says present."""
-        shape = (len(self.examples), self.logits["presence"].shape[1])
-        known, present = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-        for row, example in enumerate(self.examples):
-            for topic, mark in example.presence.items():
-                if mark.weight >= least_weight:
-                    known[row, topic], present[row, topic] = True, bool(mark.value)
-        return known, present
+    def presence(self) -> tuple[Floats, Flags]:
+        """(n, T) weights of the topic labels, 0 where nothing is known, and whether they say present."""
+        return presence_labels(self.examples)
+
+    def annotated_presence(self) -> tuple[Flags, Flags]:
+        """(n, T) whether annotators judged the topic, and whether they say present."""
+        weight, present = self.presence()
+        return weight == STRONG, present & (weight == STRONG)
+
+
+def presence_labels(examples: Sequence[Example]) -> tuple[Floats, Flags]:
+    """(n, T) weights of topic labels, 0 where nothing is known, and whether they say present."""
+    shape = (len(examples), len(topic_ids()))
+    weight, present = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
+    for row, example in enumerate(examples):
+        for topic, mark in example.presence.items():
+            weight[row, topic], present[row, topic] = mark.weight, bool(mark.value)
+    return weight, present
 
 
 def development_rows(data: Path, *, limit: int, training_only: bool = True) -> list[Example]:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from models.evaluation.metrics import binary_f1, expected_calibration_error, f1, macro_f1
 from models.training.calibrate import ROWS_OF_A_SET
-from models.training.data import STRONG, Example, mix, topic_ids
+from models.training.data import Example, mix, topic_ids
 from models.training.development import Judgements, development_rows, judge
 from models.training.export import body_of
 from nlp.backend import Backend, padded_batches
@@ -89,7 +89,7 @@ def print_calibration(rows: Judgements, bundle: Bundle, temperature: float) -> N
 
 def print_topics(rows: Judgements, bundle: Bundle, temperature: float) -> None:
     """F1 of each topic and of all, on annotated labels only; and the topics' sentiment."""
-    known, present = rows.presence(least_weight=STRONG)
+    known, present = rows.annotated_presence()
     predicted = sigmoid(rows.logits["presence"], temperature) >= bundle.heads.thresholds
     hit, said, gold = (flags & known for flags in (predicted & present, predicted, present))
     print(f"## topics, annotated labels: micro-F1 {f1(int(hit.sum()), int(said.sum()), int(gold.sum())):.4f}")
@@ -151,7 +151,8 @@ def measure(data: Path, bundle: Bundle, *, threads: int, floats: Backend | None)
     print_topics(everything.where(~trained), bundle, temperatures["presence"])
     print_complaints(everything)
     if floats is not None:
-        compare(everything, judge(examples, bundle, floats))
+        umsab = everything.where([example.source == "umsab" for example in everything.examples])
+        compare(umsab, judge(umsab.examples, bundle, floats))
 
 
 def main() -> None:

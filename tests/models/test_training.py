@@ -77,6 +77,7 @@ def test_a_few_steps_learn_and_the_calibrated_export_opens(data: Path, tmp_path:
     from models.training.calibrate import calibrate
     from models.training.export import export
     from models.training.measure import FloatBackend, measure
+    from models.training.refine import refine
     from models.training.train import Budget, Trainer
     from nlp.bundle import load_bundle
 
@@ -84,6 +85,7 @@ def test_a_few_steps_learn_and_the_calibrated_export_opens(data: Path, tmp_path:
     trainer = Trainer(data, backbone, tmp_path / "run", seed=1, device="cpu")
     trainer.run(Budget(steps=3, minutes=1))
     export(data, backbone, tmp_path / "run" / "final.safetensors", tmp_path / "model")
+    assert refine(data, tmp_path / "model", threads=1) > 0
     calibrated = calibrate(data, tmp_path / "model", threads=1)
     bundle = load_bundle(tmp_path / "model")
     assert bundle.heads.abstain_below == calibrated["abstain_below"]

@@ -43,6 +43,13 @@ def test_the_threshold_parts_present_from_absent() -> None:
     assert 0.55 < threshold <= 0.7
 
 
+def test_heavy_rows_move_the_threshold() -> None:
+    probabilities = np.array([0.4, 0.5, 0.6, 0.7], np.float32)
+    present = np.array([True, False, False, True])
+    assert best_threshold(probabilities, present, np.array([1, 0.1, 0.1, 1], np.float32)) <= 0.4
+    assert best_threshold(probabilities, present, np.array([0.1, 1, 1, 1], np.float32)) > 0.6
+
+
 def test_the_model_answers_the_share_it_is_asked_to() -> None:
     probabilities = softmax(some_logits(1000, 3))
     least = confidence_at_coverage(probabilities, 0.9)
