@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -199,24 +200,27 @@ def load_annotator(settings: Settings) -> Annotator:
 def _open_checkpoint(settings: Settings, folder: Path) -> SentimentModel:
     if not folder.exists() and settings.model.startswith(("/", ".", "~")):
         raise Misconfigured(f"KOE_MODEL={settings.model}: there is no such folder; give `bundled`, a folder, or a hub id")
-    try:
+    with _torch_for(f"KOE_MODEL={settings.model}", "KOE_MODEL=bundled", settings):
         from nlp.torch_backend import load_checkpoint
-    except ImportError as error:
-        raise Misconfigured(
-            f"KOE_MODEL={settings.model} is a checkpoint and needs torch ({error}): install the extra `gpu`, or set KOE_MODEL=bundled"
-        ) from error
-    return load_checkpoint(settings.model, settings.device)
+
+        return load_checkpoint(settings.model, settings.device)
 
 
 def _open_backend(bundle: Bundle, settings: Settings) -> Backend:
     if settings.device == "cpu":
         return bundle.open_backend(settings.model_threads, settings.home.absolute() / "model-cache")
-    try:
+    with _torch_for(f"KOE_DEVICE={settings.device}", "KOE_DEVICE=cpu", settings):
         return bundle.open_torch_backend(settings.device)
+
+
+@contextmanager
+def _torch_for(setting: str, instead: str, settings: Settings) -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
-        raise Misconfigured(
-            f"KOE_DEVICE={settings.device} needs torch ({error}): install the extra `gpu`, or set KOE_DEVICE=cpu"
-        ) from error
+        raise Misconfigured(f"{setting} needs torch ({error}): install the extra `gpu`, or set {instead}") from error
+    except (AssertionError, RuntimeError) as error:  # how torch says that a device is missing, or full
+        raise Misconfigured(f"{setting}: torch cannot use {settings.device} ({error}); set KOE_DEVICE=cpu") from error
 
 
 def _check_taxonomy(bundle: Bundle, taxonomy: Taxonomy) -> None:

@@ -29,12 +29,13 @@ def mentions(
     """The topics whose presence in the text reaches their threshold, the surest first.
 
     `text` has one row; `segments` a row for each of `spans`. Evidence of a topic are the segments that reach the threshold themselves,
-    at least the best one, neighbours joined; its sentiment is theirs, weighted by presence. A text of one segment is its own evidence.
+    at least the best one, neighbours joined; its sentiment is theirs, weighted by presence. A text of one segment is its own evidence,
+    and one of none speaks of nothing.
     """
     found = [
         _mention(topic, index, float(thresholds[index]), text, segments, spans)
         for index, topic in enumerate(topics)
-        if text.presence[0, index] >= thresholds[index]
+        if spans and text.presence[0, index] >= thresholds[index]
     ]
     return tuple(sorted(found, key=lambda mention: (-mention.confidence, mention.id)))
 

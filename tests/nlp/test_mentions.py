@@ -47,6 +47,6 @@ def test_the_best_segment_is_evidence_where_none_reaches_the_threshold() -> None
     assert mentions(["delivery", "price"], THRESHOLDS, text, segments, SPANS) == (TopicMention("delivery", 0.9, "negative", (SPANS[1],)),)
 
 
-def test_a_text_without_segments_has_topics_without_evidence() -> None:
-    text = scores([[0.9, 0.0]], [[POSITIVE, POSITIVE]])
-    assert mentions(["delivery", "price"], THRESHOLDS, text, NO_SEGMENTS, []) == (TopicMention("delivery", 0.9, "positive", ()),)
+def test_a_text_without_segments_speaks_of_nothing() -> None:
+    text = scores([[0.9, 0.9]], [[POSITIVE, POSITIVE]])
+    assert mentions(["delivery", "price"], THRESHOLDS, text, NO_SEGMENTS, []) == ()
