@@ -43,9 +43,9 @@ class AppStore:
             server = pull.options["server"].rstrip("/")
             url = f"{server}/{country}/rss/customerreviews/page={page}/id={app_id}/sortby=mostrecent/json"
             fetched = pull.http.get(url)
-            feed = part(parse_json(fetched, self.name), "feed") if fetched.body.strip() else {}
+            feed = part(parse_json(fetched), "feed") if fetched.body.strip() else {}
             if not isinstance(feed, Mapping):
-                raise SourceChanged(f"{self.name}: {shown(url)} has no 'feed' with reviews")
+                raise SourceChanged(f"'feed' is no object in {shown(url)}")
             reviews = entries_of(feed)
             if not reviews:
                 return
@@ -54,7 +54,7 @@ class AppStore:
     def read(self, entry: object, pull: Pull) -> Row:
         if optional_text(entry, "im:name", "label") and not optional_text(entry, "im:rating", "label"):
             return None  # the app itself, which old answers put first
-        title, words = optional_text(entry, "title", "label"), optional_text(entry, "content", "label")
+        title, words = optional_text(entry, "title", "label"), text_part(entry, "content", "label").strip()
         if not (words or title):
             return None
         version = optional_text(entry, "im:version", "label")

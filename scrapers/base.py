@@ -103,12 +103,12 @@ class Connector(Protocol):
         """Turn one entry into fields. Raises SourceChanged or InvalidInput for a broken one: it is reported, its neighbours are kept."""
 
 
-def parse_json(fetched: Fetched, name: str) -> object:
+def parse_json(fetched: Fetched) -> object:
     """The JSON of a body. Raises SourceChanged."""
     try:
         return json.loads(fetched.body)
     except (ValueError, RecursionError) as error:
-        raise SourceChanged(f"{name}: {shown(fetched.url)} answered no JSON ({error})"[:300]) from error
+        raise SourceChanged(f"{shown(fetched.url)} answered no JSON ({error})"[:300]) from error
 
 
 def part(document: object, *path: str) -> object:

@@ -77,9 +77,9 @@ class Mastodon:
         token = pull.options.get("token")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         fetched = pull.http.get(url, params={"limit": str(PAGE_SIZE), **place}, headers=headers)
-        posts = parse_json(fetched, self.name)
+        posts = parse_json(fetched)
         if not isinstance(posts, list):
-            raise SourceChanged(f"{self.name}: {url} answered no list of posts")
+            raise SourceChanged(f"{url} answered no list of posts")
         return posts, read_links(fetched.headers.get("Link", ""))
 
     def read(self, entry: object, pull: Pull) -> Row:

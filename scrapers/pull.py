@@ -60,6 +60,8 @@ def pull(source: Source, http: Http, now: datetime, *, folder: Path | None = Non
                 if moved is not None:
                     marks[series] = moved
                 yield Page(rows, write_cursor(marks), rejects)
+        except SourceChanged as error:
+            failure = failure or SourceChanged(f"{connector.name}: {error}")
         except KoeError as error:
             failure = failure or error
     if failure is not None:
@@ -112,7 +114,7 @@ def read_batch(connector: Connector, batch: Batch, pull: Pull, before: int) -> t
         elif row is not None:
             rejects.append(row)
     if strange and strange == len(batch.entries):
-        raise SourceChanged(f"{connector.name}: {rejects[0].reason} in any of {strange} entries; the source may have changed its format")
+        raise SourceChanged(f"{rejects[0].reason} in any of {strange} entries; the source may have changed its format")
     return tuple(rows), tuple(rejects)
 
 

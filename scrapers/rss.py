@@ -107,7 +107,7 @@ def entries_of(fetched: Fetched) -> list[Entry]:
     # A stream, for feedparser would open an address; and no base address, for ids must not change with the server's name.
     parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
     if not parsed.version:
-        raise SourceChanged(f"rss: {where} answered no RSS or Atom feed")
+        raise SourceChanged(f"{where} answered no RSS or Atom feed")
     language = str(dict.get(parsed.feed, "language", ""))
     return [_entry(dict(raw), fetched.url, language) for raw in parsed.entries]
 
@@ -116,7 +116,7 @@ def refuse_entities(body: bytes, where: str) -> None:
     """Raise SourceChanged when the document type declares entities: a kilobyte of them unfolds to gigabytes, and no feed needs one."""
 
     def declared(*_: object) -> None:
-        raise SourceChanged(f"rss: {where} declares XML entities, which can unfold without end; it was not read")
+        raise SourceChanged(f"{where} declares XML entities, which can unfold without end; it was not read")
 
     def began(*_: object) -> None:
         raise StopIteration

@@ -62,7 +62,7 @@ def test_ipv6_hosts_are_allowed_with_brackets_and_a_port() -> None:
 
 
 def a_client() -> httpx.Client:
-    return guarded_client(["127.0.0.1"])
+    return guarded_client(["127.0.0.1"], verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
 def answer_with_host(asked: Asked) -> Reply:

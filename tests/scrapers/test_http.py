@@ -11,6 +11,7 @@ import pytest
 from core.network import ForbiddenAddress, guarded_client
 from scrapers.http import Http, Pace, RetryLater, SourceRefused, retry_after
 from tests.scrapers.servers import Asked, Reply, serving
+from tests.scrapers.worlds import NO_AUTHORITIES
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -33,7 +34,9 @@ class FakeClock:
 def an_http(clock: FakeClock | None = None, *, most_bytes: int = 100_000, most_seconds: float = 5.0) -> Http:
     clock = clock or FakeClock()
     pace = Pace(clock.now, clock.sleep)
-    return Http(guarded_client(["127.0.0.1"]), pace=pace, now=lambda: NOW, most_bytes=most_bytes, most_seconds=most_seconds)
+    return Http(
+        guarded_client(["127.0.0.1"], verify=NO_AUTHORITIES), pace=pace, now=lambda: NOW, most_bytes=most_bytes, most_seconds=most_seconds
+    )
 
 
 def always(reply: Reply) -> Callable[[Asked], Reply]:
