@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
-from store.search import search_feedback
 
 from api.auth import Ingester, Manager, Reader
 from api.bodies import media_type, read_body, require_json
@@ -28,15 +27,19 @@ from api.schemas import (
     read_stretch,
 )
 from api.services import Services, With
-from core.errors import InvalidInput, KoeError
+from core.errors import InvalidInput
+from core.logs import get_logger
 from nlp.annotator import TextInput
 from store.annotations import save_annotations
 from store.feedback import add_new, delete_feedback, get_feedback, history, load_annotated
+from store.query import InvalidQuery
 from store.records import AnnotatedFeedback, Annotation, Feedback, FeedbackQuery, Kind, NewFeedback, RejectedRow, Stored
+from store.search import search_feedback
 
 push = APIRouter(prefix="/v1/feedback", tags=["feedback"], route_class=TextsRoute, responses=problems(*EVERY_CALL, 413, 415))
 find = APIRouter(prefix="/v1/feedback", tags=["feedback"], route_class=FilterRoute, responses=problems(*EVERY_CALL))
 router = APIRouter()
+log = get_logger(__name__)
 MOST_WAITING = 256
 ERASED = "erased on request earlier; it is kept away"
 
@@ -173,7 +176,8 @@ async def annotate_now(services: Services, workspace_id: str, ids: Sequence[str]
     inputs = [TextInput(row.text, row.language, row.question) for row in waiting]
     try:
         fresh = await services.model.batcher.annotate(inputs) if inputs else []
-    except KoeError:
+    except Exception as error:  # the edge of a batch: the rows are stored, and whatever befell the model is for the workers to try again
+        log.warning("feedback.not_annotated_now", rows=len(inputs), error=type(error).__name__)
         fresh = []
     pairs = list(zip(waiting, fresh, strict=False))
     if pairs:
@@ -233,7 +237,10 @@ def list_feedback(
             limit=limit,
             cursor=cursor,
         )
-        page = search_feedback(connection, caller.workspace_id, query)
+        try:
+            page = search_feedback(connection, caller.workspace_id, query)
+        except InvalidQuery as error:
+            raise InvalidInput(str(error), field="q") from None
     return Page(data=[shown(row) for row in page.rows], next=page.next)
 
 

@@ -15,7 +15,7 @@ from api.auth import Ingester, Reader
 from api.bodies import MIB, media_type, parse_json, pieces
 from api.multipart import Field as FormField
 from api.multipart import FileStart, read_form
-from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page
+from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import Route
 from api.schemas import EVERY_CALL, Out, problems
 from api.services import Services, With
@@ -153,7 +153,7 @@ class Upload:
     async def begin(self, filename: str | None) -> None:
         """Raises InvalidInput without a name, which says of what type the file is, and for a second file."""
         name = PurePath((filename or "").replace("\\", "/")).name.strip()
-        if not name or len(name) > 255:
+        if name in {"", ".."} or len(name) > 255:
             raise InvalidInput(
                 f"the file needs a name that says its type ({FILE_TYPES}): a form's file has one, a plain body takes ?filename=",
                 field="filename",
@@ -221,8 +221,9 @@ def read_mapping(text: str | None) -> dict[str, str]:
 @router.get("", summary="All imports, newest first")
 def list_all(caller: Reader, services: With, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[ImportOut]:
     with services.database.read() as connection:
-        page = list_imports(connection, caller.workspace_id, limit=limit, cursor=cursor)
-    return Page(data=[ImportOut.model_validate(row) for row in page.rows], next=page.next)
+        found = list_imports(connection, caller.workspace_id)
+    rows, following = page_of(found, limit, cursor, lambda row: row.id, newest_first=True)
+    return Page(data=[ImportOut.model_validate(row) for row in rows], next=following)
 
 
 @router.get("/{import_id}", summary="Mapping, progress and rejected rows of one import", responses=problems(404))

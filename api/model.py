@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from nlp.batcher import Batcher
-
 from api.errors import NotReady
 from core.logs import get_logger
 from nlp.annotator import Annotator
+from nlp.batcher import Batcher
 
 log = get_logger(__name__)
 PADDED_TOKENS = 4096

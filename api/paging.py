@@ -19,11 +19,14 @@ class Page(BaseModel, Generic[Row]):
     next: str | None = Field(None, description="Pass it as `cursor` for the next page; null on the last one.")
 
 
-def page_of(rows: Sequence[Row], limit: int, cursor: str | None, key: Callable[[Row], str]) -> tuple[list[Row], str | None]:
+def page_of(
+    rows: Sequence[Row], limit: int, cursor: str | None, key: Callable[[Row], str], *, newest_first: bool = False
+) -> tuple[list[Row], str | None]:
     """The page after `cursor` of a list that is at hand whole, by id, and the cursor of the next. Raises InvalidInput for a foreign one.
 
     A row deleted between two pages moves none of the others.
     """
-    last = 0 if cursor is None else open_cursor(cursor, int)[0]
-    rest = sorted((row for row in rows if int(key(row)) > int(last)), key=lambda row: int(key(row)))
+    sign = -1 if newest_first else 1
+    last = None if cursor is None else int(open_cursor(cursor, int)[0])
+    rest = sorted((row for row in rows if last is None or sign * int(key(row)) > sign * last), key=lambda row: sign * int(key(row)))
     return rest[:limit], seal_cursor([int(key(rest[limit - 1]))]) if len(rest) > limit else None

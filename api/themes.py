@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from api.auth import Reader
 from api.filters import Brand, From, Language, To, known_brand, known_language
 from api.paging import Cursor, Limit, Page
-from api.route import FilterRoute
+from api.route import Route
 from api.schemas import EVERY_CALL, Out, problems, read_stretch
 from api.services import With
 from core.errors import InvalidInput, NotFound
@@ -22,7 +22,7 @@ from store.records import AnnotatedFeedback, Counts, FeedbackQuery, Scope, Senti
 from store.rollups import totals
 from store.search import search_feedback
 
-router = APIRouter(prefix="/v1/themes", tags=["themes"], route_class=FilterRoute, responses=problems(*EVERY_CALL))
+router = APIRouter(prefix="/v1/themes", tags=["themes"], route_class=Route, responses=problems(*EVERY_CALL))
 USUAL_STRETCH = timedelta(days=7)
 CANDIDATES = 60
 """Newest feedback of a topic that quotes and keyphrases are chosen from."""

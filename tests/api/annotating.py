@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from nlp.annotator import TextInput
+from nlp.annotator import Annotator, Prepared, TextInput
 from nlp.topics import load_taxonomy
 from store.records import Annotation, Complaint, Language, Sentiment, SentimentScore, Span, TopicMention
 
@@ -14,7 +14,7 @@ WORDS: dict[str, tuple[Sentiment, str]] = {
 }
 
 
-class WordAnnotator:
+class WordAnnotator(Annotator):
     """Says negative of `late` and `rude`, positive of `love`, neutral of the rest; waits for `gate` before it answers."""
 
     def __init__(self) -> None:
@@ -22,23 +22,34 @@ class WordAnnotator:
         self.taxonomy = load_taxonomy()
         self.gate = threading.Event()
         self.gate.set()
+        self.asked = threading.Event()
         self.texts: list[str] = []
+        self.failure: Exception | None = None
 
-    def annotate(self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None) -> list[Annotation]:
+    def prepare(self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None) -> list[Prepared]:
+        return [
+            Prepared(Language(one.language or "en", 0.5), spans=(), windows=(), padded_tokens=16, cleaned=one.text, topics=topics)
+            for one in texts
+        ]
+
+    def answer(self, prepared: Sequence[Prepared]) -> list[Annotation]:
+        self.asked.set()
         self.gate.wait(10)
-        self.texts += [one.text for one in texts]
-        return [self._annotate(one, topics) for one in texts]
+        if self.failure is not None:
+            raise self.failure
+        self.texts += [one.cleaned for one in prepared]
+        return [self._answer_one(one) for one in prepared]
 
-    def _annotate(self, one: TextInput, topics: frozenset[str] | None) -> Annotation:
-        word = next((word for word in WORDS if word in one.text), None)
+    def _answer_one(self, one: Prepared) -> Annotation:
+        word = next((word for word in WORDS if word in one.cleaned), None)
         sentiment, topic = WORDS.get(word or "", ("neutral", ""))
         scores: dict[Sentiment, float] = {"negative": 0.1, "neutral": 0.1, "positive": 0.1}
         mentions = []
-        if word is not None and (topics is None or topic in topics):
-            start = one.text.index(word)
+        if word is not None and (one.topics is None or topic in one.topics):
+            start = one.cleaned.index(word)
             mentions.append(TopicMention(topic, 0.75, sentiment, (Span(start, start + len(word)),)))
         return Annotation(
-            language=Language(one.language or "en", 0.5),
+            language=one.language,
             sentiment=SentimentScore(sentiment, 0.8, scores | {sentiment: 0.8}, abstained=False),
             topics=tuple(mentions),
             complaint=Complaint(sentiment == "negative", 0.75),

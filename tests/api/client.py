@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterable, Iterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -33,6 +34,11 @@ class Client:
         if self.key is not None:
             headers.setdefault("Authorization", f"Bearer {self.key}")
         return self._portal.call(lambda: self._http.request(method, url, headers=headers, **options))
+
+    def begin(self, method: str, url: str, **options: Any) -> Future[httpx.Response]:
+        """The same in the background; the answer is the future's result."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return self._portal.start_task_soon(lambda: self._http.request(method, url, headers=headers, **options))
 
     def get(self, url: str, **options: Any) -> httpx.Response:
         return self.request("GET", url, **options)

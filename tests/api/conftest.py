@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 from fastapi import FastAPI
@@ -11,7 +10,6 @@ from fastapi import FastAPI
 from api.app import create_app
 from core.nudges import Stage
 from core.settings import Settings
-from nlp.annotator import Annotator
 from store.database import Database
 from store.keys import create_key
 from store.records import ConnectorSpec, KeyScope, Workspace
@@ -76,7 +74,7 @@ def app(
     return create_app(
         settings,
         database,
-        annotator=lambda: cast("Annotator", annotator),
+        annotator=lambda: annotator,
         vault=Vault("a secret for tests alone"),
         connectors=connectors,
         nudge=nudges.append,

@@ -25,17 +25,25 @@ def count_all(database: Database) -> None:
             pass
 
 
-def said(text: str, sentiment: Sentiment, *topics: str, at: datetime, airline: str | None = None, source: str = "api", language: str = "en") -> Row:
+def said(
+    text: str,
+    sentiment: Sentiment,
+    *topics: str,
+    at: datetime,
+    airline: str | None = None,
+    source: str = "api",
+    language: str = "en",
+) -> Row:
     """One feedback and what the model says of it."""
     attributes = {} if airline is None else {"airline": airline}
     return a_new_feedback(text, created_at=at, source=source, attributes=attributes), an_annotation(sentiment, topics, language=language)
 
 
-def days_of_complaints(airline: str, *, days: int, per_hour: int, surge_at: datetime | None = None, surge: int = 0, until: datetime = NOW) -> list[Row]:
-    """`per_hour` negatives in every hour of `days` days before `until`, and `surge` more in the hour that begins at `surge_at`."""
+def days_of_complaints(airline: str, *, days: int, per_hour: int, surge_at: datetime | None = None, surge: int = 0) -> list[Row]:
+    """`per_hour` negatives in every hour of `days` days before NOW, and `surge` more in the hour that begins at `surge_at`."""
     rows = []
     for hour in range(days * 24):
-        start = until - timedelta(hours=days * 24 - hour)
+        start = NOW - timedelta(hours=days * 24 - hour)
         extra = surge if start == surge_at else 0
         for number in range(per_hour + extra):
             at = start + timedelta(minutes=number * 50 // (per_hour + extra))

@@ -47,7 +47,9 @@ def test_an_alert_of_the_past_has_the_shape_of_a_live_one(flown: Client) -> None
 
 
 def test_judges_a_stretch_by_all_that_came_before_it(flown: Client) -> None:
-    assert [one["hour"] for one in backtest(flown, scope={"attributes": {"airline": "Delta"}}, **{"from": "2026-02-28"})["alerts"]] == ["2026-02-28T09:00:00Z"]
+    assert [one["hour"] for one in backtest(flown, scope={"attributes": {"airline": "Delta"}}, **{"from": "2026-02-28"})["alerts"]] == [
+        "2026-02-28T09:00:00Z"
+    ]
     assert backtest(flown, scope={"attributes": {"airline": "Delta"}}, to="2026-02-28")["alerts"] == []
 
 

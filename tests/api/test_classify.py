@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.nudges import Stage
 from tests.api.annotating import WordAnnotator
 from tests.api.client import Client
 
@@ -73,7 +74,7 @@ def test_a_text_can_hold_anything_and_keeps_its_length(api: Client, annotator: W
     assert annotator.texts == ["a\ufffdb\ufffd late </script>{{7*7}} \u202e"]
 
 
-def test_stores_nothing_and_wakes_nobody(api: Client, nudges: list[str]) -> None:
+def test_stores_nothing_and_wakes_nobody(api: Client, nudges: list[Stage]) -> None:
     api.post("/v1/classify", json={"texts": ["it came late"]})
     assert api.get("/v1/feedback").json() == {"data": [], "next": None}
     assert nudges == []

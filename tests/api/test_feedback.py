@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.settings import Settings
+from core.nudges import Stage
 from tests.api.annotating import WordAnnotator
 from tests.api.client import Client
 from tests.api.conftest import Clock
@@ -21,7 +21,7 @@ def push(api: Client, *rows: dict[str, Any], wait: bool = True) -> list[dict[str
     return results
 
 
-def test_one_object_is_stored_and_the_workers_are_woken(api: Client, nudges: list[str]) -> None:
+def test_one_object_is_stored_and_the_workers_are_woken(api: Client, nudges: list[Stage]) -> None:
     answer = api.post("/v1/feedback", json={"text": "it came late", "external_id": "7"})
     assert (answer.status_code, nudges) == (202, ["annotate"])
     assert answer.json() == {"results": [{"status": "created", "id": "1", "reason": None, "field": None, "annotation": None}]}
@@ -98,7 +98,7 @@ def test_another_media_type_is_refused(api: Client) -> None:
     assert (answer.status_code, answer.json()["type"]) == (415, "urn:koe:unsupported-media-type")
 
 
-def test_waiting_gives_the_annotation_and_saves_it(api: Client, nudges: list[str]) -> None:
+def test_waiting_gives_the_annotation_and_saves_it(api: Client, nudges: list[Stage]) -> None:
     result = push(api, {"text": "it came late", "language": "en"})[0]
     assert result["annotation"]["sentiment"]["label"] == "negative"
     assert api.get("/v1/feedback/1").json()["annotation"] == result["annotation"]
@@ -111,11 +111,22 @@ def test_waiting_again_gives_the_stored_annotation(api: Client, annotator: WordA
     assert annotator.texts == ["it came late"]
 
 
-@pytest.mark.parametrize("settings", [Settings(classify_queue=1)])
-def test_what_the_model_has_no_room_for_is_stored_and_left_to_the_workers(api: Client, nudges: list[str]) -> None:
-    results = push(api, {"text": "it came late"}, {"text": "I love it"})
-    assert [(one["status"], one["annotation"]) for one in results] == [("created", None), ("created", None)]
-    assert nudges == ["annotate"]
+def test_what_the_model_has_no_room_for_is_stored_and_left_to_the_workers(
+    api: Client, annotator: WordAnnotator, nudges: list[Stage]
+) -> None:
+    annotator.gate.clear()
+    crowd = [api.begin("POST", "/v1/classify", json={"texts": ["a"] * count}) for count in (1, 256)]
+    assert annotator.asked.wait(5)
+    results = push(api, *({"text": f"text {number}"} for number in range(250)))
+    annotator.gate.set()
+    assert {(one["status"], one["annotation"]) for one in results} == {("created", None)}
+    assert ([one.result().status_code for one in crowd], nudges) == ([200, 200], ["annotate"])
+
+
+def test_what_the_model_fails_on_is_stored_and_left_to_the_workers(api: Client, annotator: WordAnnotator) -> None:
+    annotator.failure = ValueError("out of memory")
+    result = push(api, {"text": "it came late"})[0]
+    assert (result["status"], result["annotation"]) == ("created", None)
 
 
 def test_at_most_256_rows_can_be_waited_for(api: Client) -> None:

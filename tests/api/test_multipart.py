@@ -11,7 +11,7 @@ from core.errors import InvalidInput
 TYPE = "multipart/form-data; boundary=XX"
 FORM = (
     b'--XX\r\nContent-Disposition: form-data; name="source"\r\n\r\nShop \xe2\x82\xac\r\n'
-    b'--XX\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\nContent-Type: text/csv\r\n\r\ntext\r\n--X\r\nhello\r\n--XX--\r\n'
+    b'--XX\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\nType: text/csv\r\n\r\ntext\r\n--X\r\nhello\r\n--XX--\r\n'
 )
 
 

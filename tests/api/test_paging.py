@@ -32,3 +32,8 @@ def test_a_row_deleted_between_two_pages_moves_no_other() -> None:
 def test_a_foreign_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidInput, match="cursor is not one of ours"):
         page_of(["1"], 2, cursor, str)
+
+
+def test_the_newest_can_come_first() -> None:
+    first, cursor = page_of(["1", "2", "3"], 2, None, str, newest_first=True)
+    assert (first, page_of(["1", "2", "3", "4"], 2, cursor, str, newest_first=True)) == (["3", "2"], (["1"], None))

@@ -33,7 +33,16 @@ def rows_of(api: Client, query: str) -> list[tuple[str, dict[str, str], int, int
 
 def test_a_row_has_the_shape_of_the_contract(counted: Client) -> None:
     assert counted.get("/v1/trends?interval=1h&group=sentiment&sentiment=negative").json() == {
-        "data": [{"start": "2026-03-01T10:00:00Z", "group": {"sentiment": "negative"}, "count": 2, "effective": 2, "negative": 2, "negative_share": 1.0}],
+        "data": [
+            {
+                "start": "2026-03-01T10:00:00Z",
+                "group": {"sentiment": "negative"},
+                "count": 2,
+                "effective": 2,
+                "negative": 2,
+                "negative_share": 1.0,
+            }
+        ],
         "next": None,
     }
 
@@ -44,7 +53,10 @@ def test_a_row_has_the_shape_of_the_contract(counted: Client) -> None:
         ("interval=1d", [("2026-02-27T00:00:00Z", {}, 1, 0), ("2026-03-01T00:00:00Z", {}, 3, 2)]),
         ("interval=5m", [("2026-03-01T10:00:00Z", {}, 3, 2)]),
         ("interval=1h&group=topic&topic=staff", [("2026-03-01T10:00:00Z", {"topic": "staff"}, 1, 0)]),
-        ("interval=5m&group=language", [("2026-03-01T10:00:00Z", {"language": "en"}, 2, 2), ("2026-03-01T10:00:00Z", {"language": "ja"}, 1, 0)]),
+        (
+            "interval=5m&group=language",
+            [("2026-03-01T10:00:00Z", {"language": "en"}, 2, 2), ("2026-03-01T10:00:00Z", {"language": "ja"}, 1, 0)],
+        ),
         ("interval=5m&group=airline&source=forum", [("2026-03-01T10:00:00Z", {"attributes.airline": "United"}, 1, 1)]),
         ("interval=1d&attributes.airline=Delta&from=2026-03-01", [("2026-03-01T00:00:00Z", {}, 2, 1)]),
         ("interval=1d&to=2026-02-28", [("2026-02-27T00:00:00Z", {}, 1, 0)]),

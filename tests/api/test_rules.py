@@ -1,0 +1,79 @@
+"""/v1/rules: what can never fire is refused with what would be valid."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.client import Client
+
+
+def make(api: Client, **fields: Any) -> dict[str, Any]:
+    answer = api.post("/v1/rules", json={"name": "complaints"} | fields)
+    assert answer.status_code == 201, answer.text
+    rule: dict[str, Any] = answer.json()
+    return rule
+
+
+def test_a_rule_has_sensible_values_for_what_is_left_out(api: Client) -> None:
+    assert make(api) == {
+        "id": "1",
+        "name": "complaints",
+        "measure": "negative",
+        "scope": {"brand": None, "topic": None, "source": None, "language": None, "attributes": {}},
+        "split_by": [],
+        "window_minutes": 60,
+        "sensitivity": 1e-4,
+        "least": 8,
+        "channels": [],
+        "enabled": True,
+        "created_at": "2026-03-01T12:00:00Z",
+    }
+
+
+def test_a_change_leaves_the_rest_as_it_was(api: Client) -> None:
+    rule = make(api, scope={"topic": "delivery", "language": "EN-us"}, split_by=["source"], least=20)
+    changed = api.patch("/v1/rules/1", json={"enabled": False, "window_minutes": 30}).json()
+    assert changed == rule | {"enabled": False, "window_minutes": 30}
+    assert changed["scope"]["language"] == "en"
+
+
+def test_rules_are_listed_and_deleted(api: Client) -> None:
+    make(api)
+    assert [rule["id"] for rule in api.get("/v1/rules").json()["data"]] == ["1"]
+    assert [api.delete("/v1/rules/1").status_code, api.get("/v1/rules/1").status_code, api.delete("/v1/rules/1").status_code] == [
+        204,
+        404,
+        404,
+    ]
+
+
+def test_a_name_is_taken_once(api: Client) -> None:
+    make(api)
+    answer = api.post("/v1/rules", json={"name": "complaints"})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:koe:conflict")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "reason"),
+    [
+        ({"name": " "}, "name", "at least 1 character"),
+        ({"scope": {"attributes": {"plan": "pro"}}}, "attributes.plan", "PATCH /v1/workspace"),
+        ({"scope": {"topic": "weather"}}, "scope.topic", "valid are delivery"),
+        ({"scope": {"brand": "Acme"}}, "brand", "there are none"),
+        ({"scope": {"planet": "earth"}}, "scope.planet", "not permitted"),
+        ({"scope": {"source": "a"}, "split_by": ["source"]}, "split_by", "nothing to split by"),
+        ({"split_by": ["topic", "topic"]}, "split_by", "twice"),
+        ({"split_by": ["topic", "source", "language"]}, "split_by", "at most 2 items"),
+        ({"window_minutes": 3}, "window_minutes", "multiple of 5"),
+        ({"window_minutes": 2000}, "window_minutes", "from 5 to 1440"),
+        ({"window_minutes": 10**30}, "window_minutes", ""),
+        ({"sensitivity": 0.5}, "sensitivity", "less than or equal to 0.1"),
+        ({"least": 0}, "least", "greater than or equal to 1"),
+        ({"channels": ["9"]}, "channels", "there are none yet"),
+        ({"enabled": "yes"}, "enabled", "valid boolean"),
+    ],
+)
+def test_a_rule_that_cannot_work_is_refused(api: Client, fields: dict[str, Any], field: str, reason: str) -> None:
+    answer = api.post("/v1/rules", json={"name": "complaints"} | fields)
+    assert answer.status_code == 422, answer.text
+    assert ([fault["field"] for fault in answer.json()["errors"]], reason in answer.json()["detail"]) == ([field], True), answer.text
