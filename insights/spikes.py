@@ -48,7 +48,7 @@ class Finding:
     start: start of the judged window; width: its length. observed and expected are counts of the last `windows` windows that end with it
     (1 unless a slow rise shows better over more). spread: relative variance beyond Poisson, with what is unknown of `expected`. p_value:
     P(at least `observed`) times the number of spans looked at, at most 1. ready: there is enough past to judge. elevated: not ordinary,
-    keeps a surge alive. surging: page.
+    keeps a surge alive. surging: page. own_expected: of the judged window alone.
     """
 
     start: datetime
@@ -61,6 +61,7 @@ class Finding:
     ready: bool
     elevated: bool
     surging: bool
+    own_expected: float = 0.0
 
     @property
     def since(self) -> datetime:
@@ -91,11 +92,11 @@ class Surge:
 class Detector:
     """The past of one series, window by window. `judge` looks, `learn` remembers; memory does not grow."""
 
-    __slots__ = ("_baseline", "_config", "_first", "_rows", "_width")
+    __slots__ = ("_baseline", "_config", "_first", "_rows", "_width", "width")
 
     def __init__(self, width: timedelta, config: SpikeConfig, *, first_seen: datetime | None = None) -> None:
         """`first_seen`: first row of the series, where known; else the first window that holds one."""
-        self._width = width
+        self.width = self._width = width
         self._config = config
         self._baseline = Baseline(width.total_seconds(), config.spans)
         self._first = first_seen
@@ -136,6 +137,7 @@ class Detector:
             ready=ready,
             elevated=ready and own[0] < self._config.release,
             surging=ready and floor and p_value < self._config.sensitivity,
+            own_expected=mean,
         )
 
     def _spans(

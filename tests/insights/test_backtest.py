@@ -1,0 +1,72 @@
+"""`koe backtest`: what is read, what is refused, and that a row is judged by its past alone."""
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.errors import InvalidInput
+from insights.backtest import BacktestInput, backtest_rows, read_inputs
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def rows(values: list[float], step: timedelta = timedelta(minutes=5)) -> list[BacktestInput]:
+    return [BacktestInput(START + n * step, value) for n, value in enumerate(values)]
+
+
+def test_reads_the_columns_it_needs_in_any_order() -> None:
+    (row,) = read_inputs(["total,Value,note,timestamp", '9,4,"a, b",2026-03-02 09:00:53'])
+    assert (row.value, row.total, row.written) == (4.0, 9.0, "2026-03-02 09:00:53")
+    assert row.timestamp == datetime(2026, 3, 2, 9, 0, 53, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", ["nan", "-1", "inf", "", "twelve", "1e999"])
+def test_refuses_a_count_that_is_none(value: str) -> None:
+    with pytest.raises(InvalidInput, match=r"line 3: value is .*; valid is a count such as 0, 12 or 3.5"):
+        list(read_inputs(["timestamp,value", "2026-03-02,4", f"2026-03-03,{value}"]))
+
+
+def test_refuses_a_header_without_a_timestamp() -> None:
+    with pytest.raises(InvalidInput, match="no column timestamp; valid is timestamp,value"):
+        list(read_inputs(["time,value", "2026-03-02,4"]))
+
+
+def test_refuses_an_empty_file() -> None:
+    with pytest.raises(InvalidInput, match="no column timestamp and value"):
+        list(read_inputs([]))
+
+
+def test_refuses_times_in_other_forms_with_the_line() -> None:
+    with pytest.raises(InvalidInput, match="line 2: '03/04/2026' is not a time such as"):
+        list(read_inputs(["timestamp,value", "03/04/2026,4"]))
+
+
+def test_refuses_rows_out_of_order_but_takes_an_hour_that_comes_twice() -> None:
+    hours = ["timestamp,value", "2026-10-25T01:00,1", "2026-10-25T02:00,1", "2026-10-25T02:00,1", "2026-10-25T03:00,2"]
+    assert len(list(read_inputs(hours))) == 4
+    with pytest.raises(InvalidInput, match=r"line 6: .* oldest first"):
+        list(read_inputs([*hours, "2026-10-20T00:00,2"]))
+
+
+def test_refuses_a_value_that_is_not_finite_when_called_without_a_file() -> None:
+    with pytest.raises(InvalidInput, match="valid is a count"):
+        list(backtest_rows(rows([3.0, math.nan])))
+
+
+def test_a_row_is_judged_by_the_rows_before_it_alone() -> None:
+    values = [float(5 + n % 7) for n in range(1500)]
+    whole = list(backtest_rows(rows([*values, 400.0, 500.0])))
+    assert list(backtest_rows(rows(values))) == whole[: len(values)]
+
+
+def test_pages_once_for_a_surge_and_keeps_the_timestamps_as_written() -> None:
+    values = [float(5 + n % 7) for n in range(288 * 5)] + [90.0] * 24 + [8.0] * 48
+    judged = list(backtest_rows(rows(values)))
+    assert [n for n, row in enumerate(judged) if row.alert] in ([288 * 5], [288 * 5 + 1])
+    assert judged[0].cells() == ["2026-03-02T00:00:00+00:00", "5", judged[0].cells()[2], "0.0000", "0"]
+
+
+def test_one_row_and_rows_of_one_moment_are_judged_without_a_step() -> None:
+    same = [BacktestInput(START, 3.0)] * 50
+    assert not any(row.alert for row in backtest_rows(same))
