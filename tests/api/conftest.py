@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from api.app import create_app
 from core.nudges import Stage
@@ -34,6 +35,16 @@ class Clock:
 
     def move(self, by: timedelta) -> None:
         self.now = (self.now + by).astimezone(UTC)
+
+
+@pytest.fixture
+def postgres_database(postgres_database: Database) -> Database:
+    """Its ids begin at 1 in every test, as those of SQLite do: a test can name them."""
+    with postgres_database.write() as connection:
+        connection.execute(
+            text("SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences WHERE schemaname = 'public'")
+        )
+    return postgres_database
 
 
 @pytest.fixture
