@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
 
 from nlp.backend import padded_batches
 from nlp.body_weights import BodyWeights, read_body
@@ -96,13 +97,15 @@ def body_from(weights: BodyWeights) -> Body:
 class SentimentCheckpoint:
     """A sequence-classification checkpoint of transformers whose labels read as negative, neutral, positive."""
 
-    def __init__(self, name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, device: str) -> None:
+    def __init__(self, name: str, tokenizer: PreTrainedTokenizerBase, model: Any, device: str) -> None:
+        """`model` is a PreTrainedModel; what its configuration holds is known only when it is open."""
         self.name = name
         self._tokenizer, self._model, self._device = tokenizer, model.to(device).eval(), device
-        labels = [model.config.id2label[index] for index in range(model.config.num_labels)]
+        config = model.config
+        labels = [str(config.id2label[index]) for index in range(config.num_labels)]
         self._sums = torch.from_numpy(sentiment_matrix(name, labels)).to(device)
         # RoBERTa counts its positions from 2; a model without position vectors says nothing, or less than 1.
-        positions = getattr(model.config, "max_position_embeddings", 0)
+        positions = getattr(config, "max_position_embeddings", 0)
         self._max_tokens = min(512, positions - 2) if positions > 2 else 512
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:

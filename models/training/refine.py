@@ -73,11 +73,11 @@ def refit(head: Head, vectors: Tensor, present: Tensor, weight: Tensor, *, seed:
     steps = EPOCHS * -(-len(vectors) // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(0.0, 1 - step / steps))
     for _ in range(EPOCHS):
-        for rows in torch.randperm(len(vectors)).split(BATCH):
+        for rows in torch.split(torch.randperm(len(vectors)), BATCH):
             logits = head(vectors[rows])
             loss = functional.binary_cross_entropy_with_logits(logits, present[rows], weight[rows], reduction="sum") / len(rows)
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
 

@@ -133,7 +133,7 @@ class Trainer:
             states = self.network.states(batch.vectors, batch.mask)
         answers = self.network.answers(mean_of_units(states, batch.unit, batch.units))
         parts = losses(answers, batch.targets)
-        torch.stack(list(parts.values())).sum().backward()
+        torch.autograd.backward(list(parts.values()))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)

@@ -66,7 +66,7 @@ def test_a_set_without_a_neutral_class_does_not_teach_that_nothing_is_neutral() 
     row = {"text": "x", "lang": "zh", "split": "train", "domain": "review", "sentiment": "positive", "topics": []}
     for source, teaches in (("zh_hotel", False), ("umsab", True)):
         logits = torch.zeros(1, 3, requires_grad=True)
-        _sentiment_loss(logits, targets([example_of({**row, "source": source})], 20)).backward()
+        torch.autograd.backward(_sentiment_loss(logits, targets([example_of({**row, "source": source})], 20)))
         assert logits.grad is not None
         assert bool(logits.grad[0, 1] != 0) is teaches
 

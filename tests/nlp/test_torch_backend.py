@@ -47,11 +47,11 @@ def test_a_text_has_the_same_states_alone_and_in_a_batch(bundle: Bundle) -> None
 
 def a_checkpoint(folder: Path, labels: list[str]) -> Path:
     """A tiny untrained BERT that knows a few words."""
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "the", "parcel"]
     (folder / "vocab.txt").write_text("\n".join(words))
-    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     config = BertConfig(
         vocab_size=len(words),
         hidden_size=32,
