@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from store.buckets import touch, touch_later_reposts
-from store.dialect import AnyRow, row_id, upsert
+from store.dialect import AnyRow, insert_all, row_id, upsert
 from store.feedback import load_annotated
 from store.records import Annotation, Feedback
 from store.rows import annotation_values, topic_values
@@ -36,7 +36,7 @@ def save_annotations(connection: Connection, annotated: Sequence[tuple[Feedback,
     connection.execute(delete(annotation_topics).where(annotation_topics.c.feedback_id.in_(ids)))
     topics = [{"feedback_id": key, "workspace_id": rows[key].workspace_id} | topic for key in ids for topic in topic_values(news[key])]
     if topics:
-        connection.execute(insert(annotation_topics), topics)
+        connection.execute(*insert_all(connection, annotation_topics, topics))
     _touch(connection, [rows[key] for key in ids])
     return len(ids)
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, fun
 
 from core.errors import NotFound
 from store.buckets import bucket_of, touch, touch_later_reposts
-from store.dialect import EPOCH, AnyRow, insert_into, locked, row_id
+from store.dialect import EPOCH, AnyRow, insert_all, insert_into, locked, row_id
 from store.fingerprint import fingerprint
 from store.intake import storable
 from store.records import AnnotatedFeedback, Feedback, NewFeedback, Revision, Stored, TopicMention
@@ -198,8 +198,9 @@ def _add_batch(connection: Connection, workspace: int, batch: dict[Key, Draft], 
         answers[key] = Stored("", "erased")
         del fresh[key]
     if fresh:
-        statement = insert_into(connection, feedback).on_conflict_do_nothing()
-        created = connection.execute(statement.returning(feedback.c.id, feedback.c.source, feedback.c.external_id), list(fresh.values()))
+        statement, values = insert_all(connection, feedback, list(fresh.values()))
+        wanted = statement.on_conflict_do_nothing().returning(feedback.c.id, feedback.c.source, feedback.c.external_id)
+        created = connection.execute(wanted, values)
         answers |= {(source, external_id): Stored(str(one), "created") for one, source, external_id in created}
     return answers
 

@@ -138,7 +138,7 @@ def _to_annotation(row: AnyRow, topics: Sequence[TopicMention]) -> Annotation:
 def annotation_values(annotation: Annotation) -> dict[str, Any]:
     """The columns of one annotation, without its topics."""
     return {
-        "language": annotation.language.code,
+        "language": storable(annotation.language.code),
         "language_confidence": annotation.language.confidence,
         "sentiment": annotation.sentiment.label,
         "sentiment_confidence": annotation.sentiment.confidence,
@@ -146,8 +146,8 @@ def annotation_values(annotation: Annotation) -> dict[str, Any]:
         "abstained": annotation.sentiment.abstained,
         "complaint": annotation.complaint.label,
         "complaint_confidence": annotation.complaint.confidence,
-        "model": annotation.model,
-        "taxonomy": annotation.taxonomy,
+        "model": storable(annotation.model),
+        "taxonomy": storable(annotation.taxonomy),
     }
 
 
@@ -156,7 +156,7 @@ def topic_values(annotation: Annotation) -> list[dict[str, Any]]:
     first = {mention.id: mention for mention in reversed(annotation.topics)}
     return [
         {
-            "topic": mention.id,
+            "topic": storable(mention.id),
             "position": position,
             "confidence": mention.confidence,
             "sentiment": mention.sentiment,
