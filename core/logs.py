@@ -37,6 +37,8 @@ def configure_logs(level: Literal["debug", "info", "warning", "error"], form: Li
     # httpx logs whole URLs, and the URLs of sources and channels hold tokens.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)
+    # Alembic names every plugin it loads, at each start of each process.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -9,7 +9,7 @@ from cli.catch_up import catch_up
 from cli.demo.schedule import DAYS, history, load_templates, surge
 from cli.output import progress
 from cli.setup import DEFAULT_WORKSPACE, workspace_named
-from store.alerts import open_alerts
+from store.alerts import open_alerts, resolve_alert
 from store.brands import create_brand, list_brands
 from store.feedback import add_new
 from store.keys import create_key, list_keys, revoke_key
@@ -77,8 +77,15 @@ def _create_rule(connection: "Connection", workspace_id: str, now: datetime) -> 
 
 
 def _surge_shows(database: "Database", rule: Rule, now: datetime) -> bool:
-    with database.read() as connection:
-        return any(alert.last_seen_at > now - SURGE_STILL_SHOWS for alert in open_alerts(connection, rule.workspace_id, rule.id))
+    """Whether the last surge is still an open alert. One that was left open when Koe stopped ended when it was last seen."""
+    shows = False
+    with database.write() as connection:
+        for alert in open_alerts(connection, rule.workspace_id, rule.id):
+            if alert.last_seen_at > now - SURGE_STILL_SHOWS:
+                shows = True
+            else:
+                resolve_alert(connection, rule.workspace_id, alert.id, actor=KEY_NAME, now=alert.last_seen_at)
+    return shows
 
 
 def _store(database: "Database", workspace: Workspace, rows: Sequence[NewFeedback], now: datetime) -> None:

@@ -52,7 +52,9 @@ def test_the_same_text_gets_the_same_answer_in_any_batch(quick: Koe, tmp_path: P
 
 def test_neither_database_nor_server_is_needed(quick: Koe, tmp_path: Path, home: Path) -> None:
     (tmp_path / "texts.txt").write_text("fine\n")
-    outcome = quick("classify", "texts.txt", settings={"KOE_DATABASE_URL": "postgresql://127.0.0.1:1/none", "KOE_BROKER_URL": "redis://127.0.0.1:1"})
+    outcome = quick(
+        "classify", "texts.txt", settings={"KOE_DATABASE_URL": "postgresql://127.0.0.1:1/none", "KOE_BROKER_URL": "redis://127.0.0.1:1"}
+    )
     assert outcome.code == 0
     assert not (home / "koe.sqlite3").exists()
 
