@@ -100,6 +100,8 @@ class Database:
             with self._engine().connect().execution_options(**options) as connection, connection.begin():
                 yield connection
         except (OperationalError, InterfaceError, PoolTimeout) as error:
+            if _is_mistake(error):
+                raise
             raise TransientError(f"database {self.url.render_as_string()}: {_reason(error)}") from error
 
     @contextmanager
@@ -152,6 +154,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("koe_begin", "BEGIN"))
+
+
+def _is_mistake(error: Exception) -> bool:
+    """SQLite calls a wrong statement or a missing table an operational error too; trying again would not help."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Connection, Select, bindparam, delete, func, insert, literal_column, or_, select, update
 
 from core.errors import NotFound
 from store.buckets import bucket_of, touch, touch_later_reposts
@@ -72,9 +72,11 @@ def claim_unannotated(connection: Connection, *, limit: int, now: datetime, leas
     """
     free = feedback.c.waiting & or_(feedback.c.claimed_until.is_(None), feedback.c.claimed_until <= now)
     given_up = f"given up: claimed {MOST_CLAIMS} times and never finished; the text may be what stops the worker"
-    worn_out = _pick(free & (feedback.c.claims >= MOST_CLAIMS), CHUNK)
+    # A literal, so that both databases see that the index of suspects answers.
+    suspect = free & literal_column(f"claims >= {SUSPECT_AFTER}", Boolean)
+    worn_out = _pick(suspect & (feedback.c.claims >= MOST_CLAIMS), CHUNK)
     connection.execute(update(feedback).where(feedback.c.id.in_(worn_out)).values(waiting=False, claimed_until=None, error=given_up))
-    claimed: list[AnyRow] = _claim(connection, free & (feedback.c.claims >= SUSPECT_AFTER), 1, now + lease)
+    claimed: list[AnyRow] = _claim(connection, suspect, 1, now + lease)
     for is_live in (True, False):
         if len(claimed) < limit and not (claimed and claimed[0].claims > SUSPECT_AFTER):
             claimed += _claim(connection, free & feedback.c.live.is_(is_live), limit - len(claimed), now + lease)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
 from core.errors import Misconfigured, PermanentError, TransientError
 from store.database import Database
@@ -101,6 +102,11 @@ def test_a_database_that_is_away_can_be_tried_again() -> None:
     with pytest.raises(TransientError) as caught:
         database.ping()
     assert "hush" not in str(caught.value)
+
+
+def test_a_wrong_statement_is_not_tried_again(database: Database) -> None:
+    with pytest.raises(DBAPIError), database.read() as connection:
+        connection.execute(text("SELECT * FROM nowhere"))
 
 
 def test_an_error_does_not_tell_what_a_customer_wrote(database: Database) -> None:

@@ -149,6 +149,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("workspace_id", "source", "external_id", name="uq_feedback_workspace_id_source_external_id"),
         sqlite_autoincrement=True,
     )
+    op.create_index(
+        "ix_feedback_suspect",
+        "feedback",
+        ["id"],
+        sqlite_where=sa.text("waiting AND claims >= 3"),
+        postgresql_where=sa.text("waiting AND claims >= 3"),
+    )
     op.create_index("ix_feedback_waiting", "feedback", ["live", "id"], sqlite_where=sa.text("waiting"), postgresql_where=sa.text("waiting"))
     op.create_index("ix_feedback_workspace_id_bucket", "feedback", ["workspace_id", "bucket"])
     op.create_index("ix_feedback_workspace_id_created_at_id", "feedback", ["workspace_id", "created_at", "id"])
