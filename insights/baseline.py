@@ -1,146 +1,115 @@
-"""What is normal for one series of counts: a level that adapts, a season by hour and weekday, and how far windows stray from it.
+"""What is normal for one series of counts: a level that adapts, a season by hour of the day, and by weekday once there are three weeks.
 
-Streaming: one `learn` per window, constant memory. Surges are winsorised: a window teaches at most what a large but ordinary one would,
-so that one bad day does not become the new normal, while a change that stays does so within days.
+Streaming: one `learn` per window, constant memory. Surges are winsorised: a window teaches at most what a large but ordinary one would, so
+that one bad day does not become the new normal, while a change that stays does so within days.
 """
 
-from collections import deque
-from collections.abc import Sequence
-
 DAY_SECONDS = 86_400
-SEASON_HALF_LIFE_DAYS = 10.0
+HOUR_SECONDS = 3_600
 LEVEL_HALF_LIFE_DAYS = 3.0
-SPREAD_HALF_LIFE_DAYS = 14.0
-SEASON_PRIOR_DAYS = 1.5
-"""An hour of the day needs about so many days before half of its own difference is believed."""
-SEASON_PRIOR_COUNT = 4.0
-"""... and about so many counts: three against one in a night is no season."""
-WEEKDAY_PRIOR_WEEKS = 1.0
-WEEKDAY_FROM_DAYS = 21.0
-PRIOR_SPREAD = 0.15
-"""Hourly counts of feedback have a relative variance of 0.05 to 0.4 beyond Poisson; so the past is taken until it speaks for itself."""
-PRIOR_SPREAD_DAYS = 1.0
-CAP = 3.0
-"""Standard deviations beyond which a window teaches the level nothing more."""
-SPREAD_CAP = 5.0
-"""... and the spread: wider, for a series that often strays must be allowed to say so."""
+HOUR_HALF_LIFE_DAYS = 10.0
+WEEKDAY_HALF_LIFE_DAYS = 40.0
+WEEKDAY_FROM_DAYS = 21
+HOUR_SHAPE = 8.0
+"""Neighbouring hours of a day differ by about a third (relative variance 1/8): so an hour is believed before its own counts say more."""
+WEEKDAY_SHAPE = 20.0
+NEIGHBOURS = 0.9
+"""An hour without counts is taken for its neighbours' mean, drawn a tenth of the way to no season at all."""
+CAP = 4.0
+"""Standard deviations beyond which a window teaches nothing more."""
+LEAST = 1e-6
 
 
 class Baseline:
-    """Learns windows in order; `expect` tells mean and relative variance of the next ones.
+    """Learns windows in order; `expect` tells the mean of the next.
 
-    Level: ratio of counts to seasonal exposure, both forgotten exponentially (gamma-Poisson, West and Harrison, "Bayesian Forecasting
-    and Dynamic Models", 1997, ch. 14). Season: gamma-shrunk ratios by hour of day and, from three weeks on, by weekday. Spread: moments
-    of past one-step errors, Huber-like capped, per span of `spans` windows because neighbouring windows stray together.
+    Level: counts over seasonal exposure, both forgotten exponentially (gamma-Poisson: West and Harrison, "Bayesian Forecasting and Dynamic
+    Models", 1997, ch. 14). Season: counts over what the level alone expects, shrunk by a gamma prior to the neighbouring hours; the more
+    the series is over-dispersed, the more. Windows narrower than an hour are interpolated between the middles of hours.
     """
 
     __slots__ = (
-        "_counts",
         "_hour_expected",
         "_hour_seen",
         "_hours",
         "_keep_hour",
         "_keep_level",
-        "_keep_spread",
         "_keep_weekday",
         "_level_exposure",
         "_level_seen",
-        "_means",
-        "_prior_windows",
-        "_span_spread",
-        "_span_weight",
+        "_per_hour",
         "_weekday_expected",
+        "_weekday_from",
         "_weekday_seen",
         "_weekdays",
         "_width",
         "learned",
-        "spans",
+        "level",
     )
 
-    def __init__(self, width: float, spans: Sequence[int]) -> None:
-        """`width`: seconds of one window; `spans`: numbers of windows, ascending, for which `spread` will be asked."""
+    def __init__(self, width: float) -> None:
+        """`width`: seconds of one window."""
         per_day = DAY_SECONDS / width
         self._width = width
-        self.spans = tuple(spans)
-        self.learned = 0
+        self._per_hour = max(1.0, HOUR_SECONDS / width)
         self._keep_level = 0.5 ** (1 / (LEVEL_HALF_LIFE_DAYS * per_day))
-        self._keep_spread = 0.5 ** (1 / (SPREAD_HALF_LIFE_DAYS * per_day))
-        self._keep_hour = 0.5 ** (1 / (SEASON_HALF_LIFE_DAYS * max(1.0, per_day / 24)))
-        self._keep_weekday = 0.5 ** (1 / (4 * SEASON_HALF_LIFE_DAYS * per_day / 7))
-        self._prior_windows = PRIOR_SPREAD_DAYS * min(per_day, 24.0)
+        self._keep_hour = 0.5 ** (1 / (HOUR_HALF_LIFE_DAYS * self._per_hour))
+        self._keep_weekday = 0.5 ** (7 / (WEEKDAY_HALF_LIFE_DAYS * per_day))
+        self._weekday_from = WEEKDAY_FROM_DAYS * per_day
         self._level_seen = self._level_exposure = 0.0
         self._hours, self._hour_seen, self._hour_expected = [1.0] * 24, [0.0] * 24, [0.0] * 24
         self._weekdays, self._weekday_seen, self._weekday_expected = [1.0] * 7, [0.0] * 7, [0.0] * 7
-        self._span_spread, self._span_weight = [0.0] * len(self.spans), [0.0] * len(self.spans)
-        self._counts: deque[float] = deque(maxlen=max(spans))
-        self._means: deque[float] = deque(maxlen=max(spans))
+        self.learned = 0
+        self.level = 0.0
 
-    def learn(self, start: float, count: float) -> None:
-        """Take in the next window: `start` in seconds since 1970, `count` >= 0."""
-        exposure, hour, weekday = self._exposure(start)
-        level = self._level(count if self.learned == 0 else None)
-        mean = level * exposure
-        spread = self.spread(0)
-        deviation = (mean + spread * mean * mean + 0.5) ** 0.5
-        taught = min(count, mean + CAP * deviation) if self.learned else count
+    def expect(self, start: float, spread: float) -> tuple[float, float, float]:
+        """(mean, of_season, of_level) of the window from `start` (seconds since 1970).
+
+        The last two are the relative variances of the mean: how little is known of this hour, and of the level. `spread`: relative variance
+        beyond Poisson of an hour's count.
+        """
+        weekday, first, second, share = self._places(start)
+        hours, expected = self._hours, self._hour_expected
+        season = hours[first] + share * (hours[second] - hours[first])
+        known = expected[first] + share * (expected[second] - expected[first])
+        mean = self.level * season * self._weekdays[weekday] + LEAST
+        noise = 1 + spread * self.level * self._per_hour
+        return mean, 1 / (HOUR_SHAPE + known / noise), 1 / (1 + self._level_seen)
+
+    def learn(self, start: float, count: float, mean: float, deviation: float, spread: float) -> None:
+        """Take in the window from `start`. `mean` and `spread` as of `expect`; `deviation`: standard deviation that was expected of it."""
+        weekday, first, second, share = self._places(start)
+        level = self.level if self.learned else count
+        # On the first day nothing is known of the season: a morning after a silent night is no surge.
+        taught = min(count, mean + CAP * deviation) if self.learned * self._width >= DAY_SECONDS else count
+        by_hour = self._hours[first] + share * (self._hours[second] - self._hours[first])
         self._level_seen = self._level_seen * self._keep_level + taught
-        self._level_exposure = self._level_exposure * self._keep_level + exposure
-        if hour >= 0:
-            self._learn_hour(hour, taught, level * self._weekdays[weekday])
-        self._learn_weekday(weekday, taught, level * self._hours[hour] if hour >= 0 else level)
-        self._counts.append(count)
-        self._means.append(mean)
-        self._learn_spread()
-        self.learned += 1
-
-    def expect(self, start: float, windows: int = 1) -> tuple[float, float]:
-        """Mean of the window that starts at `start`, and the relative variance of that mean (how little is known of it)."""
-        exposure, _, _ = self._exposure(start)
-        level = self._level(None)
-        mean = max(level * exposure, 1e-6)
-        return mean, 1.0 / (self._level_seen + 1.0) + 1.0 / (self._level_exposure + 1.0) * self.spread(0)
-
-    def spread(self, index: int) -> float:
-        """Relative variance beyond Poisson of sums over `spans[index]` windows."""
-        level = self._level(None)
-        prior = self._prior_windows * (level * self.spans[index] + 1.0) ** 2
-        return max(0.01, (self._span_spread[index] + PRIOR_SPREAD * prior) / (self._span_weight[index] + prior))
-
-    def last(self, windows: int) -> tuple[float, float]:
-        """Sum of the last `windows` counts, and of what was expected of them at the time."""
-        if windows <= 0:
-            return 0.0, 0.0
-        return sum(list(self._counts)[-windows:]), sum(list(self._means)[-windows:])
-
-    def _exposure(self, start: float) -> tuple[float, int, int]:
-        day = int(start // DAY_SECONDS)
-        weekday = (day + 3) % 7
-        hour = int((start - day * DAY_SECONDS + self._width / 2) // 3600) % 24 if self._width < DAY_SECONDS else -1
-        return (self._hours[hour] if hour >= 0 else 1.0) * self._weekdays[weekday], hour, weekday
-
-    def _level(self, first: float | None) -> float:
-        if first is not None or self._level_exposure == 0.0:
-            return first or 0.0
-        return self._level_seen / self._level_exposure
-
-    def _learn_hour(self, hour: int, taught: float, expected: float) -> None:
-        self._hour_seen[hour] = self._hour_seen[hour] * self._keep_hour + taught
-        self._hour_expected[hour] = self._hour_expected[hour] * self._keep_hour + expected
-        prior = SEASON_PRIOR_COUNT + SEASON_PRIOR_DAYS * max(1.0, 3600 / self._width) * expected / max(self._hours[hour], 0.05)
-        self._hours[hour] = (self._hour_seen[hour] + prior) / (self._hour_expected[hour] + prior)
-
-    def _learn_weekday(self, weekday: int, taught: float, expected: float) -> None:
+        self._level_exposure = self._level_exposure * self._keep_level + by_hour * self._weekdays[weekday]
+        prior = HOUR_SHAPE * (1 + spread * level * self._per_hour)
+        self._learn_hour(first, 1 - share, taught, level * self._weekdays[weekday], prior)
+        if share > 0:
+            self._learn_hour(second, share, taught, level * self._weekdays[weekday], prior)
         self._weekday_seen[weekday] = self._weekday_seen[weekday] * self._keep_weekday + taught
-        self._weekday_expected[weekday] = self._weekday_expected[weekday] * self._keep_weekday + expected
-        if self.learned * self._width >= WEEKDAY_FROM_DAYS * DAY_SECONDS:
-            prior = SEASON_PRIOR_COUNT + WEEKDAY_PRIOR_WEEKS * expected * DAY_SECONDS / self._width
-            self._weekdays[weekday] = (self._weekday_seen[weekday] + prior) / (self._weekday_expected[weekday] + prior)
+        self._weekday_expected[weekday] = self._weekday_expected[weekday] * self._keep_weekday + level * by_hour
+        self.learned += 1
+        if self.learned > self._weekday_from:
+            self._weekdays[weekday] = (self._weekday_seen[weekday] + WEEKDAY_SHAPE) / (self._weekday_expected[weekday] + WEEKDAY_SHAPE)
+        self.level = self._level_seen / self._level_exposure
 
-    def _learn_spread(self) -> None:
-        for index, windows in enumerate(self.spans):
-            if self.learned < windows:
-                return
-            seen, mean = self.last(windows)
-            largest = SPREAD_CAP**2 * (mean + self.spread(index) * mean * mean + 0.5)
-            self._span_spread[index] = self._span_spread[index] * self._keep_spread + min((seen - mean) ** 2, largest) - mean
-            self._span_weight[index] = self._span_weight[index] * self._keep_spread + mean * mean
+    def _places(self, start: float) -> tuple[int, int, int, float]:
+        """Weekday, the hours between whose middles the window lies, and how far it lies towards the second."""
+        day, second = divmod(start, DAY_SECONDS)
+        weekday = int(day + 3) % 7  # 1 January 1970 was a Thursday
+        if self._width >= HOUR_SECONDS:
+            hour = int((second + self._width / 2) / HOUR_SECONDS) % 24 if self._width < DAY_SECONDS else 0
+            return weekday, hour, hour, 0.0
+        place = (second + self._width / 2) / HOUR_SECONDS - 0.5
+        hour = int(place // 1)
+        return weekday, hour % 24, (hour + 1) % 24, place - hour
+
+    def _learn_hour(self, hour: int, share: float, taught: float, expected: float, prior: float) -> None:
+        keep = self._keep_hour if share == 1 else self._keep_hour**share
+        seen = self._hour_seen[hour] = self._hour_seen[hour] * keep + share * taught
+        due = self._hour_expected[hour] = self._hour_expected[hour] * keep + share * expected
+        around = 1 + NEIGHBOURS * (0.5 * (self._hours[hour - 1] + self._hours[(hour + 1) % 24]) - 1)
+        self._hours[hour] = (seen + prior * around) / (due + prior)

@@ -1,26 +1,41 @@
 """Surges in one series of counts: one judgement of one window given its past, used live, in replay and in backtests alike."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
 
 from core.errors import InvalidInput
-from insights.baseline import Baseline
+from insights.baseline import DAY_SECONDS, HOUR_SECONDS, Baseline
 from insights.counts import interval, upper_tail
+from insights.spread import Spread
+from insights.strays import Strays
 
 LULL = 3
-"""Windows in a row that must be ordinary before a surge has ended."""
+"""Windows in a row, and at least an hour, that must be ordinary before a surge has ended."""
+SPANS = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3), timedelta(hours=12))
+"""A burst shows best in minutes, a slow rise in half a day."""
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+LONGEST_SPAN = 720
+"""Windows of a minute in the longest span."""
+SURE = 300.0
+"""The least p-value that is told is 10 to the minus that."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpikeConfig:
     """What makes a surge.
 
-    sensitivity: a finding needs a p-value below it. least: and at least so many in the judged window. minimum_history: time since the
-    series began; before it nothing is a surge. A series begins with its `minimum_rows`-th row (a stray row long before a source is
-    connected is no history), or with its first when that was `quiet_history` ago. spans: numbers of windows, ascending, from 1, that are
-    looked at together, so that a rise too slow for one window is found. lull: so many windows in a row must be ordinary before a surge has
-    ended; release: the p-value from which a window is ordinary.
+    sensitivity: a finding needs a p-value below it (so many false findings an hour of watching). least: and at least so many in the judged
+    window (of windows narrower than an hour: in the span that shows the surge). minimum_history: time since the series began; before it
+    nothing is a surge. A series begins with its `minimum_rows`-th row (a stray row long before a source is connected is no history), or
+    with its first when that was `quiet_history` ago. spans: stretches of time, ascending, that end with the judged window and are looked at
+    as one, so that a rise too slow for one window is found. lull: so many windows in a row must be ordinary before a surge has ended;
+    release: the tail probability from which a window is ordinary.
     """
 
     sensitivity: float = 1e-4
@@ -28,7 +43,7 @@ class SpikeConfig:
     minimum_history: timedelta = timedelta(days=3)
     minimum_rows: int = 8
     quiet_history: timedelta = timedelta(days=14)
-    spans: tuple[int, ...] = (1, 3, 6)
+    spans: tuple[timedelta, ...] = SPANS
     release: float = 0.05
     lull: int = LULL
 
@@ -37,8 +52,12 @@ class SpikeConfig:
             raise InvalidInput(f"sensitivity is {self.sensitivity}; valid: a p-value above 0, at most 0.1", field="sensitivity")
         if self.least < 1:
             raise InvalidInput(f"least is {self.least}; valid: 1 or more", field="least")
-        if not self.spans or self.spans[0] != 1 or list(self.spans) != sorted(set(self.spans)):
-            raise InvalidInput(f"spans are {self.spans}; valid: ascending numbers of windows from 1", field="spans")
+        if not self.spans or self.spans[0] <= timedelta(0) or list(self.spans) != sorted(set(self.spans)):
+            raise InvalidInput(f"spans are {self.spans}; valid: one or more stretches of time, ascending", field="spans")
+
+    def windows(self, width: timedelta) -> tuple[int, ...]:
+        """Numbers of windows of `width` that are looked at as one, ascending: (1, 3, 12) for hours, (3, 12, 36, 144) for five minutes."""
+        return tuple(sorted({max(1, round(span / width)) for span in self.spans}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +65,11 @@ class Finding:
     """What one window looks like beside its past.
 
     start: start of the judged window; width: its length. observed and expected are counts of the last `windows` windows that end with it
-    (1 unless a slow rise shows better over more). spread: relative variance beyond Poisson, with what is unknown of `expected`. p_value:
-    P(at least `observed`) times the number of spans looked at, at most 1. ready: there is enough past to judge. elevated: not ordinary,
-    keeps a surge alive. surging: page. own_expected: of the judged window alone.
+    (one, unless more show the surge better); own_observed and own_expected those of the judged window alone. spread: relative variance
+    beyond Poisson of such a count, with what is unknown of `expected`. p_value: how many findings like it an hour of watching would bring
+    if nothing were wrong, at most 1: `tail` times the number of spans over their length in hours (times the windows in an hour, where they
+    are narrower), and no less than what this series did in the past. ready: there is enough past to judge. elevated: not ordinary, keeps
+    a surge alive. surging: page.
     """
 
     start: datetime
@@ -56,12 +77,13 @@ class Finding:
     windows: int
     observed: int
     expected: float
+    own_observed: float
+    own_expected: float
     spread: float
     p_value: float
     ready: bool
     elevated: bool
     surging: bool
-    own_expected: float = 0.0
 
     @property
     def since(self) -> datetime:
@@ -74,6 +96,11 @@ class Finding:
         return self.start + self.width
 
     @property
+    def tail(self) -> float:
+        """P(at least `observed`) of the negative binomial with mean `expected` and `spread`."""
+        return upper_tail(self.observed, self.expected, self.spread)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """Counts between which 95 % of such windows fall when nothing is wrong."""
         return interval(self.expected, self.spread)
@@ -81,7 +108,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Surge:
-    """Findings that belong together. `ended_at`: end of the last elevated window. `peak`: the least likely finding."""
+    """Findings that belong together. `started_at`: where the counts changed, at or before the first finding. `ended_at`: end of the last
+    elevated window. `peak`: the least likely finding."""
 
     started_at: datetime
     ended_at: datetime
@@ -89,68 +117,135 @@ class Surge:
     findings: tuple[Finding, ...]
 
 
-class Detector:
-    """The past of one series, window by window. `judge` looks, `learn` remembers; memory does not grow."""
+class Look(NamedTuple):
+    """One span of windows beside what was expected of it. `surprise`: -log10 of its tail, for its length and the number of spans."""
 
-    __slots__ = ("_baseline", "_config", "_first", "_rows", "_width", "width")
+    surprise: float
+    windows: int
+    seen: float
+    expected: float
+    spread: float
+
+
+class Detector:
+    """The past of one series, window by window. `judge` looks, `learn` remembers; memory does not grow.
+
+    A negative binomial with a mean from Baseline and a variance from Spread, looked at over several spans; spans that are looked at more
+    often an hour answer for more false findings. Strays makes the answer worse for series that stray more often than the model says.
+    """
+
+    __slots__ = ("_baseline", "_config", "_counts", "_first", "_hour", "_means", "_rows", "_seconds", "_spreads", "_strays", "width")
 
     def __init__(self, width: timedelta, config: SpikeConfig, *, first_seen: datetime | None = None) -> None:
-        """`first_seen`: first row of the series, where known; else the first window that holds one."""
-        self.width = self._width = width
+        """`width`: of one window. `first_seen`: first row of the series, where known; else the first window that holds one."""
+        self.width = width
+        self._seconds = width.total_seconds()
         self._config = config
-        self._baseline = Baseline(width.total_seconds(), config.spans)
         self._first = first_seen
         self._rows = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        windows = self._config.windows(self.width)
+        self._baseline = Baseline(self._seconds)
+        self._spreads = [Spread(number, windows[0], self._seconds) for number in windows]
+        self._strays = Strays(self._seconds)
+        self._counts: list[float] = [0.0] * windows[-1]
+        self._means: list[float] = [0.0] * windows[-1]
+        self._hour = min(self._spreads, key=lambda spread: abs(spread.windows * self._seconds - HOUR_SECONDS))
 
     def learn(self, start: datetime, count: float) -> None:
         """Remember a window. Windows before the first row are no history."""
         if self._first is None and count > 0:
             self._first = start
-        if self._first is None or start + self._width <= self._first:
+        if self._first is None or start + self.width <= self._first:
             return
         if self._rows < self._config.minimum_rows <= self._rows + count and start - self._first < self._config.quiet_history:
             self._first = start
-            self._baseline = Baseline(self._width.total_seconds(), self._config.spans)
+            self._begin()
         self._rows += count
-        self._baseline.learn(start.timestamp(), count)
+        self._learn(start.timestamp(), count)
 
     def judge(self, start: datetime, observed: float, lately: Sequence[float] | None = None) -> Finding:
         """Look at the window from `start` without remembering it.
 
-        `lately`: counts of the windows just before it, newest last, to be used for spans instead of what was learned (live rows only).
+        `lately`: counts of the windows just before it, newest last, to be used for spans instead of what was learned (live rows only);
+        spans that reach further back are left out.
         """
+        mean, of_season, of_level = self._baseline.expect(start.timestamp(), self._hour.value)
+        looks = self._looks(mean, of_season, of_level, observed, lately)
         ready = self._is_ready(start)
-        mean, unknown = self._baseline.expect(start.timestamp())
-        candidates = list(self._spans(mean, unknown, observed, lately))
-        own = candidates[0]
-        p_value, windows, seen, expected, spread = min(candidates) if own[0] < self._config.release else own
-        p_value = min(1.0, p_value * len(self._config.spans))
-        floor = observed >= self._config.least
+        best = max(looks)
+        surprise = self._strays.calibrate(best.surprise) - math.log10(max(1.0, HOUR_SECONDS / self._seconds))
+        p_value = min(1.0, 10 ** -min(surprise, SURE))
+        brief = [look for look in looks if look.windows * self._seconds <= max(self._seconds, HOUR_SECONDS)] or looks[:1]
+        own = looks[0]
+        reaches_floor = best.seen >= self._config.least and (observed >= self._config.least or self.width < HOUR)
         return Finding(
             start=start,
-            width=self._width,
-            windows=windows,
-            observed=round(seen),
-            expected=expected,
-            spread=spread,
+            width=self.width,
+            windows=best.windows,
+            observed=round(best.seen),
+            expected=best.expected,
+            own_observed=observed,
+            own_expected=mean,
+            spread=best.spread,
             p_value=p_value,
             ready=ready,
-            elevated=ready and own[0] < self._config.release,
-            surging=ready and floor and p_value < self._config.sensitivity,
-            own_expected=mean,
+            elevated=ready and min(upper_tail(look.seen, look.expected, look.spread) for look in brief) < self._config.release,
+            surging=ready and reaches_floor and own.seen > own.expected and p_value < self._config.sensitivity,
         )
 
-    def _spans(
-        self, mean: float, unknown: float, observed: float, lately: Sequence[float] | None
-    ) -> Iterator[tuple[float, int, float, float, float]]:
-        for index, windows in enumerate(self._config.spans):
-            if self._baseline.learned < windows - 1:
-                return
-            seen, expected = self._baseline.last(windows - 1)
+    def _looks(self, mean: float, of_season: float, of_level: float, observed: float, lately: Sequence[float] | None) -> list[Look]:
+        """Every span that ends with the judged window; at least one."""
+        looks: list[Look] = []
+        number, level = self._baseline.learned, self._baseline.level
+        for spread in self._spreads:
+            before = spread.windows - 1
+            if looks and (number < before or (lately is not None and len(lately) < before)):
+                break
+            oldest = (number - spread.windows) % len(self._counts) if number >= spread.windows else None
+            seen = spread.seen - (0.0 if oldest is None else self._counts[oldest])
+            expected = spread.expected - (0.0 if oldest is None else self._means[oldest]) + mean
             if lately is not None:
-                seen = sum(lately[len(lately) - windows + 1 :])
-            spread = self._baseline.spread(index) + unknown
-            yield upper_tail(seen + observed, expected + mean, spread), windows, seen + observed, expected + mean, spread
+                seen = sum(lately[len(lately) - before :])
+            hours = spread.windows * self._seconds / HOUR_SECONDS
+            variance = spread.relative(expected, spread.windows * level) + of_season / max(1.0, hours) + of_level
+            tail = upper_tail(seen + observed, expected, variance)
+            surprise = -math.log10(max(tail, 10**-SURE)) + math.log10(hours / len(self._spreads))
+            looks.append(Look(surprise, spread.windows, seen + observed, expected, variance))
+        return looks
+
+    def _learn(self, seconds: float, count: float) -> None:
+        baseline, hour = self._baseline, self._hour.value
+        mean, of_season, of_level = baseline.expect(seconds, hour) if baseline.learned else (count, 0.0, 1.0)
+        number, level, place = baseline.learned, baseline.level, baseline.learned % len(self._counts)
+        of_window = self._spreads[0].relative(mean, level) + of_season + of_level
+        baseline.learn(seconds, count, mean, math.sqrt(mean + of_window * mean * mean + 0.5), hour)
+        settled = number * self._seconds >= DAY_SECONDS
+        surprise, prior = 0.0, None
+        for spread in self._spreads:
+            last = (number - spread.windows) % len(self._counts)
+            spread.seen += count - (self._counts[last] if number >= spread.windows else 0.0)
+            spread.expected += mean - (self._means[last] if number >= spread.windows else 0.0)
+            if settled and number + 1 >= spread.windows:
+                hours = spread.windows * self._seconds / HOUR_SECONDS
+                unknown = of_season / max(1.0, hours) + of_level
+                surprise = max(surprise, self._surprise(spread, spread.windows * level, unknown, hours))
+                spread.learn(number, spread.windows * level, unknown, prior)
+            prior = self._spreads[0].value
+        self._counts[place], self._means[place] = count, mean
+        if number * self._seconds >= 2 * DAY_SECONDS:
+            self._strays.learn(surprise if count >= self._config.least or self.width < HOUR else 0.0)
+
+    def _surprise(self, spread: Spread, ordinary: float, unknown: float, hours: float) -> float:
+        """That of the span as it was learned last; 0 without the effort where it is small."""
+        variance = spread.relative(spread.expected, ordinary) + unknown
+        deviation = spread.seen - spread.expected
+        if deviation <= 0 or deviation * deviation < 2 * (spread.expected + variance * spread.expected * spread.expected):
+            return 0.0
+        tail = upper_tail(spread.seen, spread.expected, variance)
+        return -math.log10(max(tail, 10**-SURE)) + math.log10(hours / len(self._spreads))
 
     def _is_ready(self, start: datetime) -> bool:
         if self._first is None:
@@ -204,18 +299,37 @@ def replay(series: Sequence[tuple[datetime, int]], first_seen: datetime | None, 
 
 
 def surges(findings: Iterable[Finding], lull: int = LULL) -> list[Surge]:
-    """Group findings (in order) into surges: opened by a surging one, kept by elevated ones, ended by `lull` ordinary ones in a row."""
+    """Group findings (in order) into surges: opened by a surging one, kept by elevated ones, ended by
+    `lull` ordinary ones in a row (and an hour, where windows are narrower)."""
     found: list[Surge] = []
     current: list[Finding] = []
+    recent: deque[Finding] = deque(maxlen=LONGEST_SPAN)
+    began: datetime | None = None
     for finding in findings:
-        if current and finding.start - current[-1].until >= lull * finding.width:
-            found.append(_surge(current))
-            current = []
-        if finding.surging or (current and finding.elevated):
+        recent.append(finding)
+        if began is not None and finding.start - current[-1].until >= max(lull * finding.width, HOUR):
+            found.append(_surge(began, current))
+            current, began = [], None
+        if finding.surging and began is None:
+            began = _onset([one for one in recent if one.start >= finding.since], finding.observed / finding.expected)
+            began = max(began, found[-1].ended_at) if found else began
+        if finding.surging or (began is not None and finding.elevated):
             current.append(finding)
-    return [*found, _surge(current)] if current else found
+    return found if began is None else [*found, _surge(began, current)]
 
 
-def _surge(findings: list[Finding]) -> Surge:
+def _onset(findings: Sequence[Finding], times: float) -> datetime:
+    """Start of the first window of a surge, among those that show it: the change point of a CUSUM (Page 1954) whose reference value lies
+    midway between what was expected of each window and `times` as much."""
+    began = findings[0].start
+    total = lowest = 0.0
+    for finding, following in pairwise(findings):
+        total += finding.own_observed - finding.own_expected * (1 + times) / 2
+        if total <= lowest:
+            lowest, began = total, following.start
+    return began
+
+
+def _surge(began: datetime, findings: Sequence[Finding]) -> Surge:
     peak = min(findings, key=lambda finding: (finding.p_value, -finding.observed))
-    return Surge(findings[0].since, findings[-1].until, peak, tuple(findings))
+    return Surge(began, findings[-1].until, peak, tuple(findings))

@@ -72,7 +72,7 @@ class Series:
         """The present window given the 28 days before it. Live feedback pages, all feedback makes the past."""
         config = config_of(self.rule)
         history = self.counts(self.start - HISTORY // self.width * self.width, self.start, self.width)
-        lately = [self.live(ago) for ago in range(config.spans[-1] - 1, 0, -1)]
+        lately = [self.live(ago) for ago in range(config.windows(self.width)[-1] - 1, 0, -1)]
         return judge(history, self.start, self.live(), config, first_seen=self.began(), lately=lately)
 
     def figures(self, finding: Finding, started_at: datetime, names: Mapping[str, str]) -> AlertFigures:
