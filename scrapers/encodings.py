@@ -15,10 +15,17 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-OTHER_SCRIPTS = (
-    "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874",
-)  # fmt: skip
-"""What files in other scripts than Latin come in; the rare relatives of these only make the guess worse."""
+EAST_ASIAN = (
+    ("cp932", "shift_jis", (0x81, 0x83), (0x81, 0x97)),
+    ("euc_jp", "shift_jis", (0x81, 0x83), (0x81, 0x97)),
+    ("cp949", "euc_kr", (0xB0, 0xC8), (0xA1, 0xC8)),
+    ("gb18030", "gb2312", (0xB0, 0xD7), (0xA1, 0xD7)),
+    ("big5", "big5", (0xA4, 0xC6), (0xA1, 0xC6)),
+)
+"""What such files come in; the standard behind it; the first bytes there of the letters that set the language apart (kana, Hangul,
+frequent ideographs), and of all that is usual. Read under another of these, a text turns into rare ideographs. In order: Japanese and
+Korean letters also read as Chinese, not the other way."""
+OTHER_SCRIPTS = ("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874")
 LATIN = {
     "cp1252": ("äöüß", "àâæçèéêëîïôœùûüÿ", "áéíñóúü", "áàâãçéêíóôõúü", "àèéìíòóùú", "åäöé", "æøåé", "ëïéèöüóá", "áéíóúýþæðö", "äöõüšž"),
     "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţ", "čćđšž"),
@@ -30,6 +37,8 @@ _PUNCTUATION = frozenset("’‘“”„«»‹›–—…€£§°´·•™�
 _LEAST_KNOWN = 0.95
 _LATIN_ENOUGH = 0.6
 _MARGIN = 0.02
+_LEAST_OWN, _LEAST_USUAL = 0.3, 0.9
+_MOST_LETTERS = 20_000
 _MOST_CHAOS = 0.1
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -47,7 +56,7 @@ def encoding_of(sample: bytes) -> tuple[str, int]:
         return "utf-8", 0
     known, codec = _latin(sample)
     if codec is None and known < _LATIN_ENOUGH:
-        codec = _other_script(sample)
+        codec = _east_asian(sample) or _other_script(sample)
     if codec is None:
         raise InvalidInput(f"the encoding cannot be told for sure; {VALID}")
     return codec, 0
@@ -81,6 +90,26 @@ def _latin(sample: bytes) -> tuple[float, str | None]:
     rivals = [codec for codec in shares if codec != best and shares[codec] > shares[best] - _MARGIN]
     alike = {sample.decode(codec, "replace") for codec in (best, *rivals)}
     return shares[best], best if shares[best] >= _LEAST_KNOWN and len(alike) == 1 else None
+
+
+def _east_asian(sample: bytes) -> str | None:
+    for codec, standard, own, usual in EAST_ASIAN:
+        text = sample.decode(codec, "replace")
+        leads = [_lead_byte(letter, standard) for letter in text if letter > "\x7f"][:_MOST_LETTERS]
+        if sum(own[0] <= lead <= own[1] for lead in leads) < _LEAST_OWN * len(leads):
+            continue
+        if sum(usual[0] <= lead <= usual[1] for lead in leads) >= _LEAST_USUAL * len(leads):
+            return codec
+    return None
+
+
+def _lead_byte(letter: str, standard: str) -> int:
+    """The first byte of a letter in a standard, 0 when it is not there or of one byte only (half-width kana)."""
+    try:
+        encoded = letter.encode(standard)
+    except UnicodeEncodeError:
+        return 0
+    return encoded[0] if len(encoded) == 2 else 0
 
 
 def _other_script(sample: bytes) -> str | None:

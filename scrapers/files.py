@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import PurePath
-from typing import IO, BinaryIO
+from typing import IO
 
 from core.errors import InvalidInput
 from core.times import to_rfc3339
 from scrapers.columns import Columns
 from scrapers.encodings import encoding_of
 from scrapers.formats import Record, Records, csv_records, excel_records, json_records, parquet_records
-from scrapers.unpacking import MOST_UNPACKED, BrokenFile, Peekable, spooled, unpacked
+from scrapers.unpacking import MOST_UNPACKED, BrokenFile, ByteStream, Peekable, spooled, unpacked
 from store.intake import feedback_from_fields
 from store.records import Kind, NewFeedback, RejectedRow
 
@@ -24,7 +24,7 @@ Row = NewFeedback | RejectedRow
 
 
 def read_rows(
-    stream: BinaryIO,
+    stream: ByteStream,
     filename: str,
     mapping: Mapping[str, str] | None = None,
     *,
@@ -39,9 +39,11 @@ def read_rows(
     Raises InvalidInput when the file is empty, of no known format or encoding, or has no column that holds the text; Misconfigured when
     Parquet comes to a server without pyarrow.
     """
-    chunks = unpacked(stream, most_bytes)
-    records, encoding = _records(chunks, filename, most_bytes)
-    return FileReader(records, mapping or {}, encoding=encoding, source=default_source, kind=default_kind, now=now)
+    try:
+        records, encoding = _records(unpacked(stream, most_bytes), filename, most_bytes)
+        return FileReader(records, mapping or {}, encoding=encoding, source=default_source, kind=default_kind, now=now)
+    except BrokenFile as error:
+        raise InvalidInput(str(error)) from error
 
 
 class FileReader:
@@ -163,9 +165,10 @@ class Occurrences:
 def _records(chunks: Peekable[bytes], filename: str, most_bytes: int) -> tuple[Records, str]:
     """The rows of a file by what it begins with and then by its name, and its encoding where that is a guess."""
     head = b"".join(chunks.peek(_SAMPLE_CHUNKS))
+    empty = InvalidInput("the file is empty; send CSV, TSV, XLSX, JSONL or Parquet, with a header or names in each row")
     if not head.strip():
         next(chunks, None)  # raises what stopped the reading before its first byte
-        raise InvalidInput("the file is empty; send CSV, TSV, XLSX, JSONL or Parquet, with a header or names in each row")
+        raise empty
     if head.startswith(b"PK\x03\x04"):
         return _closing(chunks, excel_records), ""
     if head.startswith(b"PAR1"):
@@ -175,6 +178,8 @@ def _records(chunks: Peekable[bytes], filename: str, most_bytes: int) -> tuple[R
     encoding, mark = encoding_of(head)
     text = Peekable(_after(chunks, mark))
     start = head[mark:].decode(encoding, "replace").lstrip()
+    if not start:
+        raise empty
     if start.startswith("["):
         raise InvalidInput("this is one JSON list; send JSON Lines, one object a line (jq -c '.[]' makes them)")
     guessed = "" if mark or encoding == "utf-8" else encoding

@@ -72,8 +72,8 @@ def csv_records(chunks: Peekable[bytes], encoding: str, *, delimiter: str | None
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
-    """The delimiter that cuts a header into most cells and the rows below it into as many; a comma when none does."""
-    best, best_score = ",", (0.0, 0)
+    """The delimiter that cuts a header into most cells and the rows below it into as many; for one column, one that no text has."""
+    best, best_score = "\x1f", (0.0, 0)
     for delimiter in (",", ";", "\t", "|"):
         try:
             rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]

@@ -1,11 +1,10 @@
 """Bytes of an import file, unpacked and bounded: gzip or plain, and what is whole before a break is kept."""
 
-import io
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from tempfile import SpooledTemporaryFile
-from typing import IO, BinaryIO, Generic, TypeVar
+from typing import IO, Generic, Protocol, TypeVar
 
 from core.errors import KoeError
 
@@ -15,6 +14,12 @@ CHUNK = 64 * 1024
 MOST_UNPACKED = 2 * 1024**3
 """Bytes of one file after unpacking: eight times the largest upload by default, and what a bomb may cost at most."""
 _IN_MEMORY = 8 * 1024**2
+
+
+class ByteStream(Protocol):
+    """All that reading asks of a file."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class BrokenFile(KoeError):
@@ -49,7 +54,7 @@ class Peekable(Iterator[T], Generic[T]):
         return next(self._source)
 
 
-def unpacked(stream: BinaryIO, most: int = MOST_UNPACKED) -> Peekable[bytes]:
+def unpacked(stream: ByteStream, most: int = MOST_UNPACKED) -> Peekable[bytes]:
     """The bytes of `stream` in chunks of at most 64 KiB, gunzipped when they begin like gzip.
 
     Iterating raises BrokenFile where the gzip breaks, ends early, or holds more than `most` bytes.
@@ -72,23 +77,16 @@ def spooled(chunks: Iterable[bytes]) -> IO[bytes]:
     return spool
 
 
-class ChunkStream(io.RawIOBase):
+class ChunkStream:
     """A stream for `read_rows` out of chunks of any size, as the store keeps uploads."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._rest = b""
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while size < 0 or len(self._rest) < size:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                size = len(self._rest)
-            else:
-                self._rest += chunk
+    def read(self, size: int, /) -> bytes:
+        while len(self._rest) < size and (chunk := next(self._chunks, b"")):
+            self._rest += chunk
         taken, self._rest = self._rest[:size], self._rest[size:]
         return taken
 

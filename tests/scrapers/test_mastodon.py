@@ -59,9 +59,9 @@ def test_reads_what_a_real_server_says_of_a_post(mock: MockServer) -> None:
 
 
 def test_goes_on_from_the_last_post_of_a_real_server(mock: MockServer) -> None:
-    old = [posted(mock, f"Number {number} #paging") for number in range(45)]
+    old = [posted(mock, f"Number {number} #paging") for number in range(41)]
     first = pulled_from(mock, "paging")
-    new = [posted(mock, f"Number {number} #paging") for number in range(45, 95)]
+    new = [posted(mock, f"Number {number} #paging") for number in range(41, 82)]
     second = pulled_from(mock, "paging", first.cursor)
     third = pulled_from(mock, "paging", second.cursor)
     assert (sorted(map(str, first.ids)), sorted(map(str, second.ids)), third.rows) == (sorted(old), sorted(new), [])
