@@ -4,9 +4,9 @@ import json
 from collections.abc import AsyncIterator
 from typing import NoReturn
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from api.errors import TooLarge, UnsupportedType
+from api.errors import ClientGone, TooLarge, UnsupportedType
 from core.errors import InvalidInput
 from store.intake import storable
 
@@ -34,11 +34,14 @@ async def pieces(request: Request, cap: int) -> AsyncIterator[bytes]:
     if announced.isdecimal() and int(announced[:20]) > cap:
         raise _too_large(cap)
     size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > cap:
-            raise _too_large(cap)
-        yield piece
+    try:
+        async for piece in request.stream():
+            size += len(piece)
+            if size > cap:
+                raise _too_large(cap)
+            yield piece
+    except ClientDisconnect:
+        raise ClientGone("the client hung up before its body was here") from None
 
 
 def _too_large(cap: int) -> TooLarge:
