@@ -1,10 +1,11 @@
 """Counts over time: touched buckets are counted anew, and trends, series and totals are read from the cells."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, delete, func, literal, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Subquery, delete, func, literal, select, tuple_, union_all
 
 from core.errors import InvalidInput
 from core.times import BUCKET, floor_to
@@ -190,23 +191,14 @@ def series(
 
     Zeros included, oldest first. Raises InvalidInput when `until` or `width` is no multiple of five minutes.
     """
-    if floor_to(until, BUCKET) != until or width < BUCKET or width % BUCKET:
-        raise InvalidInput("a series needs windows of whole five-minute buckets", field="width")
-    windows = max((until - since) // width, 0)
-    first = until - windows * width
-    sums = [0] * windows
-    if windows:
-        grain = next(grain for grain in (1440, 60, 5) if width % GRAINS[grain] == timedelta() and floor_to(until, GRAINS[grain]) == until)
-        for start, count in _counts(connection, workspace_id, scope, COLUMN_OF[measure], (grain, first, until)):
-            sums[(start - first) // width] += int(count)
-    return [(first + number * width, count) for number, count in enumerate(sums)]
+    return _windows(connection, workspace_id, scope, lambda counted: counted.c[COLUMN_OF[measure]], (since, until), width)
 
 
-def live_count(connection: Connection, workspace_id: str, scope: Scope, measure: Measure, since: datetime, until: datetime) -> int:
-    """The measure over whole buckets of [since, until), of the rows that came as they were written: only these may page."""
-    counted = cells(connection, row_id(workspace_id, "workspace"), [], scope_filters(scope), stretches(since, until))
-    name = COLUMN_OF[measure]
-    return int(connection.scalar(select(func.sum(counted.c[name] - counted.c[f"late_{name}"]))) or 0)
+def live_series(
+    connection: Connection, workspace_id: str, scope: Scope, measure: Measure, since: datetime, until: datetime, width: timedelta
+) -> list[tuple[datetime, int]]:
+    """As series, of the rows that came as they were written: only these may page."""
+    return _windows(connection, workspace_id, scope, partial(_live, measure), (since, until), width)
 
 
 def first_seen(connection: Connection, workspace_id: str, scope: Scope) -> datetime | None:
@@ -239,7 +231,28 @@ def scopes(
     return [filters_scope(filters | dict(zip(split, row, strict=True))) for row in found]
 
 
-def _counts(connection: Connection, workspace_id: str, scope: Scope, column: str, part: Stretch) -> Iterable[Any]:
-    counted = cells(connection, row_id(workspace_id, "workspace"), [], scope_filters(scope), [part])
-    query: Select[*tuple[Any, ...]] = select(counted.c.bucket, counted.c[column])
-    return connection.execute(query)
+def _windows(
+    connection: Connection,
+    workspace_id: str,
+    scope: Scope,
+    number: Callable[[Subquery], ColumnElement[int]],
+    stretch: tuple[datetime, datetime],
+    width: timedelta,
+) -> list[tuple[datetime, int]]:
+    since, until = stretch
+    if floor_to(until, BUCKET) != until or width < BUCKET or width % BUCKET:
+        raise InvalidInput("a series needs windows of whole five-minute buckets", field="width")
+    windows = max((until - since) // width, 0)
+    first = until - windows * width
+    sums = [0] * windows
+    if windows:
+        grain = next(grain for grain in (1440, 60, 5) if width % GRAINS[grain] == timedelta() and floor_to(until, GRAINS[grain]) == until)
+        counted = cells(connection, row_id(workspace_id, "workspace"), [], scope_filters(scope), [(grain, first, until)])
+        for start, count in connection.execute(select(counted.c.bucket, number(counted))):
+            sums[(start - first) // width] += int(count)
+    return [(first + place * width, count) for place, count in enumerate(sums)]
+
+
+def _live(measure: Measure, counted: Subquery) -> ColumnElement[int]:
+    name = COLUMN_OF[measure]
+    return counted.c[name] - counted.c[f"late_{name}"]

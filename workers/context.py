@@ -36,7 +36,7 @@ class Context:
         return timedelta(seconds=self.settings.lease_seconds)
 
     @property
-    def inbox(self) -> Path:
+    def surveys(self) -> Path:
         """Where files of surveys are dropped: one folder per workspace below it."""
         return self.settings.home / "surveys"
 

@@ -14,11 +14,11 @@ from store.database import Database
 from store.deliveries import enqueue, untold_ends
 from store.records import Alert, AlertFigures, Rule, Severity
 from store.rules import enabled_rules
-from workers.sight import Sight, config_of, look
+from workers.sight import Sight, look
 
 log = get_logger(__name__)
-LONGEST_QUIET = timedelta(hours=1)
-"""A surge that was ordinary for so long is over, however wide the window that shows it; narrow windows have their own lull."""
+QUIET = timedelta(hours=1)
+"""A surge that was ordinary for so long is over: one that comes in bursts pages once. A backtest waits as long."""
 TOLD_WITHIN = timedelta(days=7)
 """An end that nobody was told of for longer is no news."""
 LOUDNESS: tuple[Severity, ...] = ("low", "medium", "high", "critical")
@@ -62,11 +62,6 @@ def detect(database: Database, rule: Rule, now: datetime, topic_names: Mapping[s
     return [change for change in changes if change is not None]
 
 
-def quiet(rule: Rule) -> timedelta:
-    """How long a surge must have been ordinary before it has ended."""
-    return min(config_of(rule).lull * timedelta(minutes=rule.window_minutes), LONGEST_QUIET)
-
-
 def tell_ends(database: Database, now: datetime) -> int:
     """Tell the channels that heard of an alert that somebody resolved it; how many alerts."""
     with database.read() as connection:
@@ -87,7 +82,7 @@ def _change(connection: Connection, rule: Rule, sight: Sight, now: datetime) -> 
         return None
     if sight.figures is not None:
         return _extend(connection, rule, alert, sight.figures, now)
-    if now - alert.last_seen_at < quiet(rule):
+    if now - alert.last_seen_at < QUIET:
         return None
     ended = end_alert(connection, alert, reason="the surge is over", now=now)
     if ended is None:

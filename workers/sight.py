@@ -1,6 +1,6 @@
 """What the series of a rule look like now: reads counts, asks insights, changes nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from store.alerts import last_ended, open_alerts
 from store.brands import list_brands
 from store.model_changes import comparable_since
 from store.records import Alert, AlertFigures, Counts, Measure, Rule, Scope, TopicShare
-from store.rollups import first_seen, live_count, scopes, series, totals
+from store.rollups import first_seen, live_series, scopes, series, totals
 from store.scope import scope_key
 
 HISTORY = timedelta(days=28)
@@ -35,31 +35,39 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of a rule, and the windows it is seen through: they end with the bucket that holds the present."""
+    """One series of a rule, seen through windows of which the last ends with the bucket that holds the present.
+
+    `fresh`: what came before was paged for already and does not page again; None = nothing was.
+    """
 
     connection: Connection
     rule: Rule
     scope: Scope
-    start: datetime
+    until: datetime
     fresh: datetime | None
-    """What came before was paged for already and does not page again; None = nothing was."""
 
     @property
     def width(self) -> timedelta:
         return timedelta(minutes=self.rule.window_minutes)
 
-    def live(self, windows_ago: int = 0) -> int:
-        """Live feedback of the present window, or of one before it."""
-        since = self.start - windows_ago * self.width
-        until = since + self.width
-        since = since if self.fresh is None else max(since, self.fresh)
-        if since >= until:
-            return 0
-        return live_count(self.connection, self.rule.workspace_id, self.scope, self.rule.measure, since, until)
+    @property
+    def start(self) -> datetime:
+        return self.until - self.width
 
     def counts(self, since: datetime, until: datetime, width: timedelta) -> list[tuple[datetime, int]]:
         """All feedback, live or not, in windows."""
         return series(self.connection, self.rule.workspace_id, self.scope, self.rule.measure, since, until, width)
+
+    def live(self) -> list[int]:
+        """Live feedback of the windows that are looked at as one, the present one last."""
+        windows = config_of(self.rule).windows(self.width)[-1]
+        since = self.until - windows * self.width
+        buckets = live_series(self.connection, self.rule.workspace_id, self.scope, self.rule.measure, since, self.until, BUCKET)
+        sums = [0] * windows
+        for start, count in buckets:
+            if self.fresh is None or start >= self.fresh:
+                sums[(start - since) // self.width] += count
+        return sums
 
     def began(self) -> datetime | None:
         """When the history begins that the present can be compared with: a new model starts a new one."""
@@ -68,12 +76,10 @@ class Series:
             return first
         return max(first, comparable_since(self.connection) or first)
 
-    def judge(self) -> Finding:
+    def judge(self, live: Sequence[int]) -> Finding:
         """The present window given the 28 days before it. Live feedback pages, all feedback makes the past."""
-        config = config_of(self.rule)
         history = self.counts(self.start - HISTORY // self.width * self.width, self.start, self.width)
-        lately = [self.live(ago) for ago in range(config.windows(self.width)[-1] - 1, 0, -1)]
-        return judge(history, self.start, self.live(), config, first_seen=self.began(), lately=lately)
+        return judge(history, self.start, live[-1], config_of(self.rule), first_seen=self.began(), lately=live[:-1])
 
     def figures(self, finding: Finding, started_at: datetime, names: Mapping[str, str]) -> AlertFigures:
         """What an alert shows of a finding."""
@@ -94,27 +100,29 @@ class Series:
 
 def look(connection: Connection, rule: Rule, now: datetime, topic_names: Mapping[str, str]) -> Iterator[Sight]:
     """Every series that may change something: those with enough live feedback, and those with an unresolved alert."""
-    start = floor_to(now, BUCKET) + BUCKET - timedelta(minutes=rule.window_minutes)
+    until = floor_to(now, BUCKET) + BUCKET
     alerts = {scope_key(alert.scope): alert for alert in open_alerts(connection, rule.workspace_id, rule.id)}
-    watched = {scope_key(scope): scope for scope in [*scopes_of(connection, rule, start), *(alert.scope for alert in alerts.values())]}
+    watched = {scope_key(scope): scope for scope in [*scopes_of(connection, rule, until), *(alert.scope for alert in alerts.values())]}
     names = dict(topic_names) | {brand.id: brand.name for brand in list_brands(connection, rule.workspace_id)}
     for key, scope in watched.items():
         alert = alerts.get(key)
         ended = last_ended(connection, rule, scope) if alert is None else None
-        one = Series(connection, rule, scope, start, None if ended is None else floor_to(ended, BUCKET) + BUCKET)
-        if alert is not None or one.live() >= rule.least:
-            yield _sight(one, alert, names)
+        one = Series(connection, rule, scope, until, None if ended is None else floor_to(ended, BUCKET) + BUCKET)
+        live = one.live()
+        # Most series are small, and judging reads 28 days: one that cannot have enough for an alert is left alone.
+        if alert is not None or sum(live) >= rule.least:
+            yield _sight(one, live, alert, names)
 
 
-def scopes_of(connection: Connection, rule: Rule, since: datetime) -> list[Scope]:
+def scopes_of(connection: Connection, rule: Rule, until: datetime) -> list[Scope]:
     """The series of a rule that have feedback in the present window."""
     if not rule.split_by:
         return [rule.scope]
-    return scopes(connection, rule.workspace_id, rule.split_by, rule.scope, since, since + timedelta(minutes=rule.window_minutes))
+    return scopes(connection, rule.workspace_id, rule.split_by, rule.scope, until - timedelta(minutes=rule.window_minutes), until)
 
 
-def _sight(one: Series, alert: Alert | None, names: Mapping[str, str]) -> Sight:
-    finding = one.judge()
+def _sight(one: Series, live: Sequence[int], alert: Alert | None, names: Mapping[str, str]) -> Sight:
+    finding = one.judge(live)
     if not finding.surging and not finding.elevated:
         return Sight(one.scope, alert, finding, finding.since, None)
     if alert is not None:

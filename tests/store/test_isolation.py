@@ -86,7 +86,7 @@ READS: dict[str, tuple[Read, object]] = {
     "totals": (lambda c, w, i: rollups.totals(c, w, DAY_AGO, NOW), {"": Counts()}),
     "totals by brand": (lambda c, w, i: rollups.totals(c, w, DAY_AGO, NOW, by="brand"), {}),
     "series": (lambda c, w, i: rollups.series(c, w, Scope(), "volume", DAY_AGO, NOW, timedelta(days=1)), [(DAY_AGO, 0)]),
-    "live_count": (lambda c, w, i: rollups.live_count(c, w, Scope(brand=i["brand"]), "volume", DAY_AGO, NOW), 0),
+    "live_series": (lambda c, w, i: rollups.live_series(c, w, Scope(), "volume", DAY_AGO, NOW, timedelta(days=1)), [(DAY_AGO, 0)]),
     "first_seen": (lambda c, w, i: rollups.first_seen(c, w, Scope()), None),
     "scopes": (lambda c, w, i: rollups.scopes(c, w, ["topic"], Scope(), DAY_AGO, NOW), []),
     "list_brands": (lambda c, w, i: brands.list_brands(c, w), []),
