@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Select, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, or_, select, text, update
 
 from core.errors import NotFound
 from store.buckets import bucket_of, touch, touch_later_reposts
@@ -73,7 +73,7 @@ def claim_unannotated(connection: Connection, *, limit: int, now: datetime, leas
     free = feedback.c.waiting & or_(feedback.c.claimed_until.is_(None), feedback.c.claimed_until <= now)
     given_up = f"given up: claimed {MOST_CLAIMS} times and never finished; the text may be what stops the worker"
     # A literal, so that both databases see that the index of suspects answers.
-    suspect = free & literal_column(f"claims >= {SUSPECT_AFTER}", Boolean)
+    suspect = and_(free, text(f"claims >= {SUSPECT_AFTER}"))
     worn_out = _pick(suspect & (feedback.c.claims >= MOST_CLAIMS), CHUNK)
     connection.execute(update(feedback).where(feedback.c.id.in_(worn_out)).values(waiting=False, claimed_until=None, error=given_up))
     claimed: list[AnyRow] = _claim(connection, suspect, 1, now + lease)

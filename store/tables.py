@@ -101,9 +101,9 @@ feedback = Table(
     Column("claimed_until", UtcTime),
     Column("error", Words),
     UniqueConstraint("workspace_id", "source", "external_id"),
-    Index("ix_feedback_waiting", "live", "id", sqlite_where=text("waiting"), postgresql_where=text("waiting")),
+    Index("ix_feedback_waiting", "live", "id", sqlite_where=text("waiting = 1"), postgresql_where=text("waiting")),
     # Rows that may be what kills their workers; few, and looked for at every claim.
-    Index("ix_feedback_suspect", "id", sqlite_where=text("waiting AND claims >= 3"), postgresql_where=text("waiting AND claims >= 3")),
+    Index("ix_feedback_suspect", "id", sqlite_where=text("waiting = 1 AND claims >= 3"), postgresql_where=text("waiting AND claims >= 3")),
     Index("ix_feedback_workspace_id_bucket", "workspace_id", "bucket"),
     Index("ix_feedback_workspace_id_created_at_id", "workspace_id", "created_at", "id"),
     Index("ix_feedback_workspace_id_fingerprint_created_at", "workspace_id", "fingerprint", "created_at"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from store.annotations import save_annotations, save_failure
 from store.database import Database
@@ -155,3 +155,14 @@ def test_a_failure_is_shown_until_the_text_is_edited(database: Database, workspa
         add_new(connection, workspace.id, [a_new_feedback("Edited", external_id=one.external_id)], now=NOW, live=True)
         assert get_feedback(connection, workspace.id, one_id).error is None
         assert len(claim(connection)) == 1
+
+
+def test_a_claim_looks_at_no_more_than_it_takes(sqlite_database: Database) -> None:
+    """SQLite takes a partial index only where the query repeats its condition word by word; without, a backlog is read at every claim."""
+    asked = list[str]()
+    with sqlite_database.write() as connection:
+        event.listen(connection.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+        claim(connection)
+        plans = [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", tuple("0" * one.count("?"))).all()) for one in asked[:4]]
+    assert [plan.count("ix_feedback_suspect") for plan in plans] == [1, 1, 0, 0]
+    assert [plan.count("ix_feedback_waiting") for plan in plans] == [0, 0, 1, 1]

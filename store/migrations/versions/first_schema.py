@@ -153,10 +153,12 @@ def upgrade() -> None:
         "ix_feedback_suspect",
         "feedback",
         ["id"],
-        sqlite_where=sa.text("waiting AND claims >= 3"),
+        sqlite_where=sa.text("waiting = 1 AND claims >= 3"),
         postgresql_where=sa.text("waiting AND claims >= 3"),
     )
-    op.create_index("ix_feedback_waiting", "feedback", ["live", "id"], sqlite_where=sa.text("waiting"), postgresql_where=sa.text("waiting"))
+    op.create_index(
+        "ix_feedback_waiting", "feedback", ["live", "id"], sqlite_where=sa.text("waiting = 1"), postgresql_where=sa.text("waiting")
+    )
     op.create_index("ix_feedback_workspace_id_bucket", "feedback", ["workspace_id", "bucket"])
     op.create_index("ix_feedback_workspace_id_created_at_id", "feedback", ["workspace_id", "created_at", "id"])
     op.create_index("ix_feedback_workspace_id_fingerprint_created_at", "feedback", ["workspace_id", "fingerprint", "created_at"])
