@@ -126,8 +126,8 @@ class FeedbackOut(Out):
     product: str | None
     attributes: dict[str, str]
     parent_id: str | None
-    annotation: AnnotationOut | None = Field(None, description="null while it waits for the model.")
-    error: str | None = Field(None, description="Why it could not be annotated.")
+    annotation: AnnotationOut | None = Field(default=None, description="null while it waits for the model.")
+    error: str | None = Field(default=None, description="Why it could not be annotated.")
 
 
 class ScopeShape(Body):
@@ -135,8 +135,8 @@ class ScopeShape(Body):
 
     model_config = ConfigDict(extra="forbid", strict=True, from_attributes=True)
 
-    brand: str | None = Field(None, description="Id of a brand.")
-    topic: str | None = Field(None, description="Id of a topic of GET /v1/taxonomy.")
+    brand: str | None = Field(default=None, description="Id of a brand.")
+    topic: str | None = Field(default=None, description="Id of a topic of GET /v1/taxonomy.")
     source: str | None = None
     language: str | None = None
     attributes: dict[str, str] = Field(default_factory=dict, description="Only dimensions of the workspace.")
@@ -146,9 +146,9 @@ class RuleFields(Body):
     measure: Measure = "negative"
     scope: ScopeShape = Field(default_factory=ScopeShape)
     split_by: list[str] = Field(default_factory=list, max_length=2, description="One series is watched for each value: topic, source, ...")
-    window_minutes: int = Field(60, description="A multiple of 5 that divides a day.")
-    sensitivity: float = Field(1e-4, gt=0, le=0.1, description="p-value below which a count is a surge.")
-    least: int = Field(8, ge=1, le=1_000_000, description="Fewer than so many in a window never alert.")
+    window_minutes: int = Field(default=60, description="A multiple of 5 that divides a day.")
+    sensitivity: float = Field(default=3e-4, gt=0, le=0.1, description="p-value below which a count is a surge.")
+    least: int = Field(default=8, ge=1, le=1_000_000, description="Fewer than so many in a window never alert.")
 
 
 def read_moment(text: str | None, field: Literal["from", "to"]) -> datetime | None:

@@ -38,7 +38,7 @@ class SpikeConfig:
     release: the tail probability from which a window is ordinary.
     """
 
-    sensitivity: float = 1e-4
+    sensitivity: float = 3e-4
     least: int = 8
     minimum_history: timedelta = timedelta(days=3)
     minimum_rows: int = 8

@@ -16,8 +16,8 @@ from store.tables import rules
 
 DEFAULT_RULE = "Negative feedback"
 DEFAULT_WINDOW_MINUTES = 60
-DEFAULT_SENSITIVITY = 1e-4
-"""One series that is judged every hour is then falsely paged for about once a year."""
+DEFAULT_SENSITIVITY = 3e-4
+"""One series that is judged every hour is then falsely paged for about once in twenty weeks."""
 DEFAULT_LEAST = 8
 
 

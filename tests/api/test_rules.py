@@ -22,7 +22,7 @@ def test_a_rule_has_sensible_values_for_what_is_left_out(api: Client) -> None:
         "scope": {"brand": None, "topic": None, "source": None, "language": None, "attributes": {}},
         "split_by": [],
         "window_minutes": 60,
-        "sensitivity": 1e-4,
+        "sensitivity": 3e-4,
         "least": 8,
         "channels": [],
         "enabled": True,
