@@ -162,10 +162,11 @@ def check_secret(settings: "Settings") -> Check:
 
 
 def check_auth(settings: "Settings") -> Check:
-    loopback = settings.host in {"127.0.0.1", "::1", "localhost"}
+    from api.auth import is_loopback
+
     if settings.auth == "on":
         return Check("auth", "ok", f"keys are asked for; listening on {settings.host}:{settings.port}")
-    if loopback:
+    if is_loopback(settings.host):
         return Check("auth", "warn", "KOE_AUTH=off: every program on this machine may do everything", "KOE_AUTH=on, if others use it")
     return Check("auth", "fail", f"KOE_AUTH=off on {settings.host}", "KOE_AUTH=on, or KOE_HOST=127.0.0.1: the API will not start")
 
