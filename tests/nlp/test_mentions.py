@@ -36,15 +36,33 @@ def test_the_surest_topic_comes_first() -> None:
 
 def test_evidence_is_the_segments_that_speak_of_the_topic_with_neighbours_joined() -> None:
     text = scores([[0.9, 0.0]], [[POSITIVE, POSITIVE]])
-    segments = scores([[0.8, 0.0], [0.7, 0.0], [0.1, 0.0], [0.6, 0.0]], [[NEGATIVE, POSITIVE]] * 3 + [[POSITIVE, POSITIVE]])
+    segments = scores([[0.9, 0.0], [0.8, 0.0], [0.1, 0.0], [0.8, 0.0]], [[POSITIVE] * 2] * 4)
     found = mentions(["delivery", "price"], THRESHOLDS, text, segments, SPANS)
-    assert found == (TopicMention("delivery", 0.9, "negative", (Span(0, 20), Span(31, 40))),)
+    assert found == (TopicMention("delivery", 0.9, "positive", (Span(0, 20), Span(31, 40))),)
+
+
+def test_a_segment_far_behind_the_best_is_no_evidence() -> None:
+    text = scores([[0.9, 0.0]], [[POSITIVE, POSITIVE]])
+    segments = scores([[0.6, 0.0], [0.95, 0.0], [0.6, 0.0], [0.1, 0.0]], [[POSITIVE] * 2] * 4)
+    assert mentions(["delivery", "price"], THRESHOLDS, text, segments, SPANS)[0].evidence == (SPANS[1],)
 
 
 def test_the_best_segment_is_evidence_where_none_reaches_the_threshold() -> None:
     text = scores([[0.9, 0.0]], [[POSITIVE, POSITIVE]])
-    segments = scores([[0.1, 0.0], [0.3, 0.0], [0.2, 0.0], [0.1, 0.0]], [[POSITIVE] * 2, [NEGATIVE] * 2, [POSITIVE] * 2, [POSITIVE] * 2])
-    assert mentions(["delivery", "price"], THRESHOLDS, text, segments, SPANS) == (TopicMention("delivery", 0.9, "negative", (SPANS[1],)),)
+    segments = scores([[0.1, 0.0], [0.3, 0.0], [0.2, 0.0], [0.1, 0.0]], [[POSITIVE] * 2] * 4)
+    assert mentions(["delivery", "price"], THRESHOLDS, text, segments, SPANS) == (TopicMention("delivery", 0.6, "positive", (SPANS[1],)),)
+
+
+def test_one_sentence_of_many_is_enough_for_a_topic() -> None:
+    text = scores([[0.2, 0.3]], [[POSITIVE, POSITIVE]])
+    segments = scores([[0.1, 0.3], [0.1, 0.95], [0.2, 0.3], [0.1, 0.3]], [[POSITIVE] * 2] * 4)
+    assert mentions(["delivery", "price"], THRESHOLDS, text, segments, SPANS) == (TopicMention("price", 0.625, "positive", (SPANS[1],)),)
+
+
+def test_sentiment_is_read_from_the_evidence_as_much_as_from_the_text() -> None:
+    text = scores([[0.9, 0.0]], [[[0.3, 0.3, 0.4], POSITIVE]])
+    segments = scores([[0.9, 0.0], [0.1, 0.0], [0.1, 0.0], [0.1, 0.0]], [[NEGATIVE] * 2, *[[POSITIVE] * 2] * 3])
+    assert mentions(["delivery", "price"], THRESHOLDS, text, segments, SPANS)[0].sentiment == "negative"
 
 
 def test_a_text_without_segments_speaks_of_nothing() -> None:
