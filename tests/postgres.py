@@ -35,6 +35,7 @@ def server_url(run: str) -> str:
     if given:
         psycopg.connect(_plain(given), connect_timeout=10).close()
         return given
+    _stop_left_over()
     folder = folder_of(run)
     with _locked(folder):
         return _start(folder)
@@ -70,6 +71,18 @@ def empty(url: str, tables: list[str]) -> None:
         )
         for table in tables:
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+
+
+def _stop_left_over() -> None:
+    """End the servers of runs that were killed: a run is named by its process id."""
+    for folder in folder_of("").parent.glob("koe-test-postgres-*[0-9]"):
+        run = folder.name.rpartition("-")[2]
+        try:
+            os.kill(int(run), 0)
+        except ProcessLookupError:
+            stop_server(run)
+        except (PermissionError, ValueError):
+            continue
 
 
 def _start(folder: Path) -> str:
