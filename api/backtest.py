@@ -35,14 +35,14 @@ WEEK = timedelta(days=7)
 class BacktestIn(RuleFields):
     """The fields of a rule, or the id of a stored one; fields given beside an id replace those of the stored rule."""
 
-    rule: str | None = Field(None, max_length=40, description="Id of a stored rule.")
-    since: str | None = Field(None, alias="from", max_length=40, description="The oldest feedback when left out.")
-    until: str | None = Field(None, alias="to", max_length=40, description="The newest feedback when left out.")
+    rule: str | None = Field(default=None, max_length=40, description="Id of a stored rule.")
+    since: str | None = Field(default=None, alias="from", max_length=40, description="The oldest feedback when left out.")
+    until: str | None = Field(default=None, alias="to", max_length=40, description="The newest feedback when left out.")
 
 
 class BacktestAlert(AlertOut):
     rule: str | None = Field(description="Id of the stored rule, if one was tried.")  # type: ignore[assignment]
-    hour: datetime = Field(description="Start of the least likely window; observed and the rest are of it.")
+    hour: datetime = Field(description="Start of the window in which it was least likely; observed counts `window_minutes` up to its end.")
 
 
 class BacktestOut(BaseModel):
@@ -144,7 +144,7 @@ class Trial:
             p_value=peak.p_value,
             top_topics=[TopicShareOut.model_validate(topic) for topic in topics],
             summary=summarize(peak, measure=measure, scope=scope, started_at=surge.started_at, topics=topics, names=self._names),
-            hour=peak.since,
+            hour=peak.start,
         )
 
     def _topics(self, scope: Scope, surge: Surge) -> list[TopicShare]:

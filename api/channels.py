@@ -31,7 +31,7 @@ class ChannelIn(Body):
         description="https://... that takes POST; what follows the host is secret.",
         examples=["https://hooks.example.com/koe"],
     )
-    signing_secret: str | None = Field(None, min_length=16, max_length=200, description="Made for you when left out.")
+    signing_secret: str | None = Field(default=None, min_length=16, max_length=200, description="Made for you when left out.")
 
 
 class ChannelOut(Out):

@@ -28,9 +28,11 @@ class ClassifyIn(Body):
         max_length=MOST_TEXTS,
         description=f"Up to {MOST_TEXTS} texts of 1 to {LONGEST_TEXT:,} characters (Unicode code points).",
     )
-    language: str | None = Field(None, max_length=35, description="Of all texts, where it is known: en, ja, pt-BR, deu.")
-    question: str | None = Field(None, max_length=1000, description="What the texts answer.")
-    topics: list[str] | None = Field(None, min_length=1, max_length=200, description="Look for these topics only; ids of GET /v1/taxonomy.")
+    language: str | None = Field(default=None, max_length=35, description="Of all texts, where it is known: en, ja, pt-BR, deu.")
+    question: str | None = Field(default=None, max_length=1000, description="What the texts answer.")
+    topics: list[str] | None = Field(
+        default=None, min_length=1, max_length=200, description="Look for these topics only; ids of GET /v1/taxonomy."
+    )
 
 
 class ClassifyOut(BaseModel):

@@ -48,21 +48,21 @@ class FeedbackIn(BaseModel):
     """One feedback on its way in. Checked row by row by the same rules as files and connectors."""
 
     text: str = Field(min_length=1, max_length=20_000)
-    external_id: str | None = Field(None, max_length=256, description="Your name for it: sent again, it is the same feedback.")
-    source: str | None = Field("api", max_length=100)
-    created_at: datetime | None = Field(None, description="When the customer wrote it; now when left out.")
-    title: str | None = Field(None, max_length=500)
+    external_id: str | None = Field(default=None, max_length=256, description="Your name for it: sent again, it is the same feedback.")
+    source: str | None = Field(default="api", max_length=100)
+    created_at: datetime | None = Field(default=None, description="When the customer wrote it; now when left out.")
+    title: str | None = Field(default=None, max_length=500)
     author: AuthorShape | None = None
-    url: str | None = Field(None, max_length=2000)
+    url: str | None = Field(default=None, max_length=2000)
     language: str | None = None
-    country: str | None = Field(None, description="Two letters.")
+    country: str | None = Field(default=None, description="Two letters.")
     kind: Kind | None = "other"
     rating: RatingShape | None = None
     scores: ScoresShape | None = None
-    question: str | None = Field(None, max_length=1000)
-    product: str | None = Field(None, max_length=256)
+    question: str | None = Field(default=None, max_length=1000)
+    product: str | None = Field(default=None, max_length=256)
     attributes: dict[str, str | float | bool] | None = None
-    parent_id: str | None = Field(None, max_length=256)
+    parent_id: str | None = Field(default=None, max_length=256)
 
 
 class RowResult(BaseModel):
@@ -70,7 +70,7 @@ class RowResult(BaseModel):
     id: str | None
     reason: str | None = None
     field: str | None = None
-    annotation: AnnotationOut | None = Field(None, description="Only with `wait=true`.")
+    annotation: AnnotationOut | None = Field(default=None, description="Only with `wait=true`.")
 
 
 class FeedbackResults(BaseModel):

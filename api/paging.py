@@ -16,7 +16,7 @@ DEFAULT_LIMIT = 100
 
 class Page(BaseModel, Generic[Row]):
     data: list[Row]
-    next: str | None = Field(None, description="Pass it as `cursor` for the next page; null on the last one.")
+    next: str | None = Field(default=None, description="Pass it as `cursor` for the next page; null on the last one.")
 
 
 def page_of(

@@ -36,7 +36,7 @@ class RuleChange(RuleFields):
     """What is left out, or null, stays as it is."""
 
     name: Name | None = None
-    channels: list[str] | None = Field(None, max_length=20)
+    channels: list[str] | None = Field(default=None, max_length=20)
     enabled: bool | None = None
 
 

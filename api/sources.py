@@ -23,13 +23,15 @@ class SourceIn(Body):
     name: Name = Field(description="Its feedback bears this name as `source`.", examples=["App Store, our app, JP"])
     connector: str = Field(max_length=100, description="A name of GET /v1/connectors.", examples=["rss"])
     options: dict[str, str] = Field(default_factory=dict, max_length=50, examples=[{"url": "https://example.com/reviews.xml"}])
-    every_seconds: int | None = Field(None, ge=OFTENEST, le=SELDOMEST, description="The connector's usual when left out.")
+    every_seconds: int | None = Field(default=None, ge=OFTENEST, le=SELDOMEST, description="The connector's usual when left out.")
 
 
 class SourceChange(Body):
     name: Name | None = None
-    options: dict[str, str] | None = Field(None, max_length=50, description="Replaces all options; a secret one that is left out is kept.")
-    every_seconds: int | None = Field(None, ge=OFTENEST, le=SELDOMEST)
+    options: dict[str, str] | None = Field(
+        default=None, max_length=50, description="Replaces all options; a secret one that is left out is kept."
+    )
+    every_seconds: int | None = Field(default=None, ge=OFTENEST, le=SELDOMEST)
     enabled: bool | None = None
 
 

@@ -1,7 +1,7 @@
 """A plain client for an app in the same process: its event loop runs in a thread, and requests go through ASGI."""
 
 import time
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -67,10 +67,10 @@ def client_of(app: FastAPI, key: str | None = None, *, address: str = "http://12
         yield Client(portal, http, key)
 
 
-def in_pieces(*parts: bytes) -> AsyncIterable[bytes]:
+def in_pieces(*parts: bytes) -> AsyncIterator[bytes]:
     """A body whose length is not announced."""
 
-    async def send() -> Any:
+    async def send() -> AsyncIterator[bytes]:
         for part in parts:
             yield part
 

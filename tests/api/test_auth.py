@@ -11,6 +11,7 @@ from api.app import create_app
 from api.auth import FRESH_SECONDS, STALE_SECONDS, Keyring, is_loopback
 from core.errors import Misconfigured, TransientError
 from core.settings import Settings
+from nlp.annotator import Annotator
 from store.database import Database
 from store.keys import create_key, revoke_key
 from store.records import KEY_SCOPES, KeyScope
@@ -162,7 +163,7 @@ def test_auth_off_is_refused_unless_bound_to_loopback(sqlite_database: Database,
         create_app(settings, sqlite_database, annotator=unneeded, vault=Vault("x" * 32), connectors={})
 
 
-def unneeded() -> None:
+def unneeded() -> Annotator:
     raise Misconfigured("no model in this test")
 
 

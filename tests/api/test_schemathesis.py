@@ -75,7 +75,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
     suppress_health_check=list(HealthCheck),
     database=None,
 )
-def test_every_answer_is_one_that_the_document_names(live: dict[str, Any], case: schemathesis.Case) -> None:
+def test_every_answer_is_one_that_the_document_names(live: dict[str, Any], case: schemathesis.Case[Any]) -> None:
     answer = case.call_and_validate(checks=CHECKS, **live)
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == ["application/problem+json"]

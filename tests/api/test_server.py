@@ -77,8 +77,9 @@ def test_half_a_gigabyte_is_refused_before_it_is_sent(port: int, path: str) -> N
 
 
 def test_one_connection_serves_many_requests_after_an_error_too(port: int) -> None:
+    bodies: list[dict[str, list[str]]] = [{"texts": ["a"]}, {"texts": []}, {"texts": ["b"]}]
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", limits=httpx.Limits(max_connections=1)) as http:
-        codes = [http.post("/v1/classify", json=body).status_code for body in ({"texts": ["a"]}, {"texts": []}, {"texts": ["b"]})]
+        codes = [http.post("/v1/classify", json=body).status_code for body in bodies]
         assert codes == [200, 422, 200]
 
 
