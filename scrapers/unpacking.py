@@ -85,7 +85,7 @@ class ChunkStream:
         self._rest = b""
 
     def read(self, size: int, /) -> bytes:
-        while len(self._rest) < size and (chunk := next(self._chunks, b"")):
+        while len(self._rest) < size and (chunk := next(self._chunks, None)) is not None:
             self._rest += chunk
         taken, self._rest = self._rest[:size], self._rest[size:]
         return taken
