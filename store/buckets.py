@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, insert, literal, select
 
 from core.times import BUCKET, floor_to
-from store.tables import feedback, touched_buckets
+from store.tables import feedback, touched_buckets, workspaces
 
 REPOST_WITHIN = timedelta(hours=24)
 """A text that comes again within a day is a repost; the same words a week later are a new voice."""
@@ -25,7 +25,11 @@ def touch(connection: Connection, workspace_id: int, buckets: Iterable[datetime]
 
 
 def touch_all(connection: Connection, workspace_id: int) -> None:
-    """Ask for a recount of everything a workspace has: its brands or dimensions changed."""
+    """Ask for a recount of everything a workspace has: its brands or dimensions changed.
+
+    Until the transaction ends nobody counts the workspace: a bucket that is filled meanwhile is then counted by the new brands too.
+    """
+    connection.execute(select(workspaces.c.id).where(workspaces.c.id == workspace_id).with_for_update(key_share=True))
     every = select(literal(workspace_id), feedback.c.bucket).where(feedback.c.workspace_id == workspace_id).distinct()
     connection.execute(insert(touched_buckets).from_select(["workspace_id", "bucket"], every))
 
