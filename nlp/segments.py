@@ -84,7 +84,9 @@ def _stops(text: str, match: re.Match[str], end: int) -> bool:
         # 「…。」と思った: the quotation is part of a sentence that goes on; ３．５ is a number.
         return not (marks == "．" and following.isdigit()) and not (marks[-1] in "」』" and following in ("と", "っ"))
     if not following.isspace():
-        return marks[0] in "!?" and (following.isupper() or unicodedata.category(following) == "Lo")
+        # Korean, Chinese and Japanese written in haste use the western dot and no blank: 없다.대신
+        is_unspaced_dot = marks[0] == "." and "\u3040" <= text[match.start() - 1 : match.start()] <= "\ud7a3" and following > "\u3040"
+        return (marks[0] in "!?" or is_unspaced_dot) and (following.isupper() or unicodedata.category(following) == "Lo")
     if marks[0] == "…" or marks.startswith(".."):
         return not _next_word(text, end).islower()
     return marks != "." or not _is_inside_sentence(text, match.start(), end)

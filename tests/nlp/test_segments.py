@@ -46,6 +46,10 @@ def test_needs_no_blank_between_sentences_of_chinese_and_japanese() -> None:
     assert sentences("遅い。高い！もう来ない？はい") == ["遅い。", "高い！", "もう来ない？", "はい"]
 
 
+def test_a_western_dot_between_their_letters_ends_a_sentence() -> None:
+    assert sentences("재미가 없다.대신 음악은 좋다...정말.v3.5가 낫다") == ["재미가 없다.", "대신 음악은 좋다...", "정말.v3.5가 낫다"]
+
+
 def test_a_wrapped_line_does_not_end_a_sentence() -> None:
     wrapped = "This is a long line of a mail that was wrapped by\nthe mail program."
     assert sentences(f"{wrapped}\nBest\nAna") == [wrapped, "Best", "Ana"]
