@@ -4,7 +4,7 @@ import math
 
 FROM = 2.0
 """Surprise (-log10 of a p-value) above which the past is fitted."""
-CAP = 6.0
+CAP = 7.0
 """Mean excesses beyond which a stray teaches nothing more: one real surge must not make a series deaf."""
 PRIOR_STRAYS = 16.0
 """So many strays of a well-behaved model are taken as seen before the first."""

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.errors import InvalidInput
+from core.times import parse_time
 from insights.backtest import BacktestInput, backtest_rows, read_inputs
+from tests.shared import shared_file
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -70,3 +72,12 @@ def test_pages_once_for_a_surge_and_keeps_the_timestamps_as_written() -> None:
 def test_one_row_and_rows_of_one_moment_are_judged_without_a_step() -> None:
     same = [BacktestInput(START, 3.0)] * 50
     assert not any(row.alert for row in backtest_rows(same))
+
+
+def test_finds_both_surges_of_a_real_series_and_pages_for_little_else() -> None:
+    with shared_file("nab/Twitter_volume_FB.csv").open() as lines:
+        pages = [row.timestamp for row in backtest_rows(read_inputs(lines)) if row.alert]
+    windows = [("2015-03-14T22:12:53Z", "2015-03-17T16:02:53Z"), ("2015-04-02T08:52:53Z", "2015-04-05T02:42:53Z")]
+    inside = [sum(parse_time(start) <= page <= parse_time(end) for page in pages) for start, end in windows]
+    assert min(inside) >= 1
+    assert len(pages) <= sum(inside) + 6
