@@ -62,6 +62,7 @@ def serve_api(settings: "Settings") -> None:
         host=settings.host,
         port=settings.port,
         log_config=None,
+        log_level="debug" if settings.log_level == "debug" else "warning",
         access_log=False,
         server_header=False,
         timeout_keep_alive=30,
@@ -94,7 +95,7 @@ def _work(settings: "Settings", queue: Queue) -> int:
 
 def beat() -> None:
     """Wake the stages on their schedule; one of these is enough, two do no harm."""
-    from workers.process import run_beat
+    from workers.beat import run_beat
 
     settings = load_settings()
     _configure_logs(settings)

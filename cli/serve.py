@@ -51,6 +51,7 @@ def demo(
     prepare_home(settings)
     database = reach_database(settings)
     database.upgrade()
+    note("Loading the demonstration: half a minute the first time, a few seconds later on")
     key = load_demo(settings, database, now=utcnow())
     database.dispose()
     open_vault(settings)
