@@ -36,7 +36,6 @@ class _Request:
             self.done.set_result([self.answers[index] for index in range(self.count)])
 
     def fail(self, error: Exception) -> None:
-        self.waiting.clear()
         if not self.done.done():
             self.done.set_exception(error)
 
@@ -117,10 +116,7 @@ class Batcher:
         request = _Request(prepared, asyncio.get_running_loop().create_future())
         self._requests.append(request)
         self._wake.set()
-        try:
-            return await request.done
-        finally:
-            request.waiting.clear()
+        return await request.done
 
     async def _run(self) -> None:
         while not (self._stopping and self.waiting_texts == 0):
@@ -136,7 +132,7 @@ class Batcher:
         tokens = 0
         while self._requests:
             request = self._requests[0]
-            if request.done.done() or not request.waiting:
+            if request.done.done() or not request.waiting:  # failed, hung up, or wholly in the model
                 self._requests.popleft()
                 continue
             index, prepared = request.waiting[0]
