@@ -27,7 +27,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class ThemeCounts:
-    """What is known of a theme in a period and in the period of equal length before it. `candidates`: quotes to choose from, newest first."""
+    """What is known of a theme in a period and in the equally long one before. `candidates`: quotes to choose from, newest first."""
 
     id: str
     label: str
