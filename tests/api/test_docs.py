@@ -1,4 +1,4 @@
-"""docs/api.md is true: its commands run as written against a live app, its answers have the shape of the real ones, and no call is missing."""
+"""docs/api.md is true: its commands run as written against a live app, its answers have the real shape, and no call is missing."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def blocks() -> list[Block]:
 
 def run(block: Block, environment: dict[str, str]) -> str:
     """What the commands print. Fails when one of them does, or answers with an error that the page does not promise."""
-    strict = "" if block.fails else "curl() { command curl --fail-with-body --show-error \"$@\"; }\n"
+    strict = "" if block.fails else 'curl() { command curl --fail-with-body --show-error "$@"; }\n'
     script = f"set -e -o pipefail\n{strict}{block.commands}"
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{block.commands}\n{done.stdout}\n{done.stderr}"
