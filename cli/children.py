@@ -6,6 +6,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -32,7 +33,7 @@ def tiers_of(settings: Settings) -> list[list[Child]]:
     """Every child, in the order of starting; workers stop before the API, and the broker last."""
     annotating = [_koe(f"annotate-{number}", "worker", "--queue", "annotate") for number in range(1, settings.workers + 1)]
     tiers = [
-        [Child("api", _command("api"), ready=lambda: _healthy(settings), advice=DOCTOR)],
+        [_api(settings)],
         [*annotating, _koe("stages", "worker", "--queue", "stages")],
         [_koe("beat", "beat")],
     ]
@@ -41,6 +42,12 @@ def tiers_of(settings: Settings) -> list[list[Child]]:
 
 def _command(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "cli.main", *arguments)
+
+
+def _api(settings: Settings) -> Child:
+    # The workers start once it answers: on two cores they would only make everybody wait longer for the first page.
+    alive, ready = (partial(_answers, settings, path) for path in ("/healthz", "/readyz"))
+    return Child("api", _command("api"), gate=alive, ready=ready, advice=DOCTOR)
 
 
 def _koe(name: str, *arguments: str) -> Child:
@@ -71,7 +78,7 @@ def _only_one(home: Path) -> Iterator[None]:
         yield
 
 
-async def _healthy(settings: Settings) -> bool:
+async def _answers(settings: Settings, path: str) -> bool:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - any address includes ours
-    request = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     return await answers(asyncio.open_connection(host, settings.port), request.encode(), b"HTTP/1.1 200")

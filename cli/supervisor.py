@@ -16,19 +16,20 @@ from core.logs import get_logger
 
 log = get_logger(__name__)
 EXIT_KILLED = 130
+Probe = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One process. `ready` says whether it can be used; with `gate`, the children of later tiers wait for that.
+    """One process. The children of later tiers wait until `gate` says yes; `ready` says whether it can do its work.
 
     `grace` is the seconds it may take to end after SIGTERM; `advice` is what a person can do when it never stays up.
     """
 
     name: str
     command: tuple[str, ...]
-    ready: Callable[[], Awaitable[bool]] | None = None
-    gate: bool = False
+    gate: Probe | None = None
+    ready: Probe | None = None
     grace: float = 20.0
     advice: str = ""
 
@@ -55,6 +56,7 @@ class Keeper:
 
     def __init__(self, child: Child, environment: Mapping[str, str], patience: Patience) -> None:
         self.child = child
+        self.open = asyncio.Event()
         self.ready = asyncio.Event()
         self._environment = environment
         self._patience = patience
@@ -109,9 +111,10 @@ class Keeper:
         return await ended
 
     async def _wait_until_ready(self) -> None:
-        while self.child.ready is not None and not await self.child.ready():
-            await asyncio.sleep(0.1)
-        self.ready.set()
+        for probe, passed in ((self.child.gate, self.open), (self.child.ready, self.ready)):
+            while probe is not None and not await probe():
+                await asyncio.sleep(0.1)
+            passed.set()
 
     def _kill_group(self) -> None:
         if self._pid is not None:
@@ -153,8 +156,7 @@ async def supervise(
                 tasks[keeper] = asyncio.create_task(keeper.keep())
                 tasks[keeper].add_done_callback(lambda _: stop.set())
             for keeper in tier:
-                if keeper.child.gate:
-                    await keeper.ready.wait()
+                await keeper.open.wait()
         for keeper in tasks:
             await keeper.ready.wait()
         on_ready()

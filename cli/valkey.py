@@ -32,8 +32,7 @@ def valkey(settings: Settings) -> Child:
     return Child(
         "valkey",
         (str(valkey_binary()), *arguments),
-        ready=lambda: answers(asyncio.open_unix_connection(socket), b"PING\r\n", b"+PONG"),
-        gate=True,
+        gate=lambda: answers(asyncio.open_unix_connection(socket), b"PING\r\n", b"+PONG"),
         advice=f"Its reason is in {options['logfile']}. It holds no feedback: {options['dir']}/appendonlydir may be deleted.",
     )
 

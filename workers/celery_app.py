@@ -3,10 +3,12 @@
 import logging
 import os
 import socket
+import warnings
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 from kombu.exceptions import OperationalError
 
 from core.errors import Misconfigured, TransientError
@@ -104,6 +106,8 @@ def run_tasks(app: Celery, queue: Queue, *, on_stop: Callable[[], None]) -> int:
     signals.setup_logging.connect(_leave_logs_alone)
     for name in ("celery", "kombu"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Celery warns root of pickled messages; ours are JSON, and hold a name.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     signals.worker_shutting_down.connect(lambda **_: on_stop(), weak=False)
     worker = app.Worker(
         hostname=f"{queue}-{os.getpid()}@{socket.gethostname()}",

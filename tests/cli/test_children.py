@@ -31,7 +31,7 @@ class Broker:
 
     def ready(self) -> bool:
         async def ask() -> bool:
-            return self.child.ready is not None and await self.child.ready()
+            return self.child.gate is not None and await self.child.gate()
 
         return asyncio.run(ask())
 

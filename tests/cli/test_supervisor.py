@@ -174,7 +174,7 @@ def test_gives_up_on_a_child_that_never_stays_up_and_says_what_to_do(start: Star
 
 
 def test_the_next_tier_waits_for_a_gate(start: Start) -> None:
-    start_when_file_is_there = 'Child("gate", child("gate").command, gate=True, ready=lambda: asyncio.sleep(0, (folder / "open").exists()))'
+    start_when_file_is_there = 'Child("gate", child("gate").command, gate=lambda: asyncio.sleep(0, (folder / "open").exists()))'
     supervised = start(f'[[{start_when_file_is_there}], [child("worker")]]')
     supervised.wait_for_start(1)
     time.sleep(0.7)
@@ -184,8 +184,18 @@ def test_the_next_tier_waits_for_a_gate(start: Start) -> None:
     wait_until((supervised.folder / "ready").exists)
 
 
+def test_says_that_it_is_ready_when_every_child_is(start: Start) -> None:
+    ready_when_file_is_there = 'Child("api", child("api").command, ready=lambda: asyncio.sleep(0, (folder / "open").exists()))'
+    supervised = start(f'[[{ready_when_file_is_there}], [child("worker")]]')
+    supervised.wait_for_start(2)
+    time.sleep(0.5)
+    assert not (supervised.folder / "ready").exists()
+    (supervised.folder / "open").touch()
+    wait_until((supervised.folder / "ready").exists)
+
+
 def test_a_signal_during_the_start_stops_what_has_started(start: Start) -> None:
-    supervised = start('[[Child("gate", child("gate").command, gate=True, ready=lambda: asyncio.sleep(0, False))], [child("worker")]]')
+    supervised = start('[[Child("gate", child("gate").command, gate=lambda: asyncio.sleep(0, False))], [child("worker")]]')
     supervised.wait_for_start(1)
     supervised.process.send_signal(signal.SIGINT)
     assert supervised.end()[0] == 0

@@ -21,7 +21,8 @@ import sys, time
 from core.logs import configure_logs
 from core.settings import Settings
 from tests.workers.keywords import KeywordAnnotator
-from workers.process import run_beat, run_worker
+from workers.beat import run_beat
+from workers.process import run_worker
 
 class Slow(KeywordAnnotator):
     def annotate(self, texts, *, topics=None):
