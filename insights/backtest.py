@@ -13,7 +13,8 @@ from insights.spikes import Detector, Finding, SpikeConfig
 
 COLUMNS = ("timestamp", "value", "expected", "score", "alert")
 READ = ("timestamp", "value")
-VALID_COUNT = "a count such as 0, 12 or 3.5"
+VALID_COUNT = "a count such as 0, 12 or 3.5, at most 10^12"
+MOST = 1e12
 REST = timedelta(hours=24)
 """A series that has paged is known to be in trouble: it pages again a day later at the earliest."""
 LATEST = timedelta(hours=2)
@@ -81,11 +82,11 @@ def backtest_rows(rows: Iterable[BacktestInput], config: SpikeConfig | None = No
     """Judge each row given the rows before it, as it comes: memory does not grow with the file.
 
     A row is a window that ends with it or starts with it, as wide as rows usually lie apart so far; holes are not taken for zeros.
-    Raises InvalidInput for a value that is negative or not finite.
+    Raises InvalidInput for a value that is negative, not finite or above MOST.
     """
     past = _Past(config or SpikeConfig())
     for row in rows:
-        if not (math.isfinite(row.value) and row.value >= 0):
+        if not 0 <= row.value <= MOST:
             raise InvalidInput(f"{row.written or row.timestamp}: value is {row.value}; valid is {VALID_COUNT}", field="value")
         finding = past.take(row)
         score = -math.log10(max(finding.p_value, 1e-300)) if finding.ready else 0.0
@@ -148,6 +149,6 @@ def _count(text: str | None, line: int, field: str) -> float:
         value = float((text or "").strip())
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value >= 0):
+    if not 0 <= value <= MOST:
         raise InvalidInput(f"line {line}: {field} is {(text or '').strip()[:40]!r}; valid is {VALID_COUNT}", field=field)
     return value

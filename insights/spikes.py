@@ -148,7 +148,7 @@ class Detector:
     def _begin(self) -> None:
         windows = self._config.windows(self.width)
         self._baseline = Baseline(self._seconds)
-        self._spreads = [Spread(number, windows[0], self._seconds) for number in windows]
+        self._spreads = [Spread(number, windows, self._seconds) for number in windows]
         self._strays = Strays(self._seconds)
         self._counts: list[float] = [0.0] * windows[-1]
         self._means: list[float] = [0.0] * windows[-1]
@@ -204,48 +204,35 @@ class Detector:
             before = spread.windows - 1
             if looks and (number < before or (lately is not None and len(lately) < before)):
                 break
-            oldest = (number - spread.windows) % len(self._counts) if number >= spread.windows else None
-            seen = spread.seen - (0.0 if oldest is None else self._counts[oldest])
-            expected = spread.expected - (0.0 if oldest is None else self._means[oldest]) + mean
-            if lately is not None:
-                seen = sum(lately[len(lately) - before :])
-            hours = spread.windows * self._seconds / HOUR_SECONDS
-            variance = spread.relative(expected, spread.windows * level) + of_season / max(1.0, hours) + of_level
-            tail = upper_tail(seen + observed, expected, variance)
-            surprise = -math.log10(max(tail, 10**-SURE)) + math.log10(hours / len(self._spreads))
-            looks.append(Look(surprise, spread.windows, seen + observed, expected, variance))
+            leaving = (number - spread.windows) % len(self._counts)
+            expected = mean + max(0.0, spread.expected - self._means[leaving])
+            earlier = max(0.0, spread.seen - self._counts[leaving]) if lately is None else sum(lately[len(lately) - before :])
+            seen = observed + earlier
+            variance = spread.variance(expected, level, of_season, of_level)
+            looks.append(Look(spread.surprise(seen, expected, variance), spread.windows, seen, expected, variance))
         return looks
 
     def _learn(self, seconds: float, count: float) -> None:
         baseline, hour = self._baseline, self._hour.value
         mean, of_season, of_level = baseline.expect(seconds, hour) if baseline.learned else (count, 0.0, 1.0)
         number, level, place = baseline.learned, baseline.level, baseline.learned % len(self._counts)
-        of_window = self._spreads[0].relative(mean, level) + of_season + of_level
+        of_window = self._spreads[0].variance(mean * self._spreads[0].windows, level, of_season, of_level)
         baseline.learn(seconds, count, mean, math.sqrt(mean + of_window * mean * mean + 0.5), hour)
         settled = number * self._seconds >= DAY_SECONDS
+        counts, means, size = self._counts, self._means, len(self._counts)
         surprise, prior = 0.0, None
         for spread in self._spreads:
-            last = (number - spread.windows) % len(self._counts)
-            spread.seen += count - (self._counts[last] if number >= spread.windows else 0.0)
-            spread.expected += mean - (self._means[last] if number >= spread.windows else 0.0)
+            leaving = (number - spread.windows) % size
+            spread.seen += count - counts[leaving]
+            # Sums of numbers of very different size lose digits, and must not sink below zero.
+            spread.expected = max(mean, spread.expected + mean - means[leaving])
             if settled and number + 1 >= spread.windows:
-                hours = spread.windows * self._seconds / HOUR_SECONDS
-                unknown = of_season / max(1.0, hours) + of_level
-                surprise = max(surprise, self._surprise(spread, spread.windows * level, unknown, hours))
-                spread.learn(number, spread.windows * level, unknown, prior)
-            prior = self._spreads[0].value
-        self._counts[place], self._means[place] = count, mean
+                surprise = max(surprise, spread.learn(number, level, of_season, of_level, prior))
+            if prior is None:
+                prior = spread.value
+        counts[place], means[place] = count, mean
         if number * self._seconds >= 2 * DAY_SECONDS:
             self._strays.learn(surprise if count >= self._config.least or self.width < HOUR else 0.0)
-
-    def _surprise(self, spread: Spread, ordinary: float, unknown: float, hours: float) -> float:
-        """That of the span as it was learned last; 0 without the effort where it is small."""
-        variance = spread.relative(spread.expected, ordinary) + unknown
-        deviation = spread.seen - spread.expected
-        if deviation <= 0 or deviation * deviation < 2 * (spread.expected + variance * spread.expected * spread.expected):
-            return 0.0
-        tail = upper_tail(spread.seen, spread.expected, variance)
-        return -math.log10(max(tail, 10**-SURE)) + math.log10(hours / len(self._spreads))
 
     def _is_ready(self, start: datetime) -> bool:
         if self._first is None:
