@@ -3,8 +3,10 @@
 import csv
 import itertools
 import json
+import struct
 import warnings
 import zipfile
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +36,11 @@ class Record:
 
 
 Records = Iterator[Record | RejectedRow]
+# Whatever the layers below openpyxl (zip, deflate, XML) raise for damaged bytes: found by feeding it damaged bytes.
+_BROKEN_WORKBOOK = (
+    ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
+    struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def csv_records(chunks: Peekable[bytes], encoding: str, *, delimiter: str | None = None) -> Records:
@@ -113,10 +120,8 @@ def json_records(chunks: Peekable[bytes], encoding: str) -> Records:
 def excel_records(file: IO[bytes]) -> Records:
     """Rows of the first sheet below its header, the first row with anything in it. Raises InvalidInput or BrokenFile."""
     import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
 
     _check_workbook(file)
-    broken = (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError, OSError)
     line = 0
     try:
         with warnings.catch_warnings():
@@ -133,7 +138,7 @@ def excel_records(file: IO[bytes]) -> Records:
             else:
                 header = unique_columns(_without_empty_end(row))
         workbook.close()
-    except broken as error:
+    except _BROKEN_WORKBOOK as error:
         raise BrokenFile(f"the workbook cannot be read after row {line}: {error}; save it again as XLSX") from error
 
 
@@ -154,7 +159,7 @@ def parquet_records(file: IO[bytes], most_bytes: int) -> Records:
             for row in _in_microseconds(batch).to_pylist():
                 line += 1
                 yield Record(line, flattened(row))
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, LookupError, ArithmeticError) as error:
         raise BrokenFile(f"the Parquet file cannot be read: {error}"[:300]) from error
 
 
@@ -250,7 +255,7 @@ def _check_workbook(file: IO[bytes]) -> None:
     try:
         with zipfile.ZipFile(file) as parts:
             sizes = {part.filename: part.file_size for part in parts.infolist()}
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except _BROKEN_WORKBOOK as error:
         raise InvalidInput(f"this is no XLSX workbook ({error}); save it again as XLSX or CSV") from error
     if "xl/workbook.xml" not in sizes:
         raise InvalidInput("this zip holds no workbook; send CSV, TSV, JSONL, XLSX or Parquet, alone or as .gz")

@@ -6,14 +6,17 @@ import io
 import itertools
 import json
 import os
+import random
+import sys
 import tracemalloc
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, Misconfigured
 from scrapers.files import FileReader, Occurrences, read_rows
 from scrapers.formats import MOST_OPEN_QUOTES
 from scrapers.unpacking import ChunkStream
@@ -528,13 +531,18 @@ def test_a_workbook_with_xml_entities_is_refused() -> None:
     assert "cannot be read" in refusal(repacked(a_workbook([["text"]]), "xl/worksheets/sheet1.xml", laughs), "x.xlsx")
 
 
-def test_reads_parquet_with_typed_times() -> None:
+def a_parquet(columns: Mapping[str, object]) -> bytes:
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    moments = pyarrow.array([1769904000123456789, None], pyarrow.timestamp("ns"))
-    table = pyarrow.table({"review": ["late", "no date"], "timestamp": moments, "author": [{"name": "Ana"}, None], "stars": [1, 2]})
     out = io.BytesIO()
-    parquet.write_table(table, out)
-    found = list(opened(out.getvalue(), "x.parquet"))
+    parquet.write_table(pyarrow.table(columns), out)
+    return out.getvalue()
+
+
+def test_reads_parquet_with_typed_times() -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    moments = pyarrow.array([1769904000123456789, None], pyarrow.timestamp("ns"))
+    columns = {"review": ["late", "no date"], "timestamp": moments, "author": [{"name": "Ana"}, None], "stars": [1, 2]}
+    found = list(opened(a_parquet(columns), "x.parquet"))
     first = found[0][1]
     assert isinstance(first, NewFeedback)
     assert (first.created_at, first.author, first.rating) == (
@@ -543,6 +551,12 @@ def test_reads_parquet_with_typed_times() -> None:
         Rating(1, 5),
     )
     assert isinstance(found[1][1], RejectedRow)
+
+
+def test_parquet_without_pyarrow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(Misconfigured, match=r"pip install koe\[parquet\]"):
+        opened(b"PAR1" + bytes(100), "x.parquet")
 
 
 def test_parquet_that_is_cut_short_is_refused() -> None:
@@ -581,3 +595,28 @@ def test_the_airline_stream_as_a_csv_gives_the_same_rows() -> None:
     assert [(row.external_id, row.text, row.attributes) for row in rows] == [
         (row["external_id"], row["text"], row["attributes"]) for row in given
     ]
+
+
+def damaged(content: bytes, seed: int) -> bytes:
+    """`content` with a few bytes changed, put in or cut out."""
+    dice, data = random.Random(seed), bytearray(content)
+    for _ in range(dice.choice([1, 1, 3, 20])):
+        place = dice.randrange(len(data) + 1)
+        data[place : place + dice.choice([0, 1, 30])] = bytes(dice.choices(b'",;\n\t\0\x1b{}[]\xff\xe9', k=dice.randrange(4)))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "xlsx", "csv.gz", "utf-16", "parquet"])
+def test_damaged_files_are_refused_or_reported_and_never_crash(kind: str) -> None:
+    table = ("text,date\n" + '"late, ""é""\nagain",2026-02-01\n' * 20).encode()
+    content = {
+        "csv": lambda: table,
+        "csv.gz": lambda: gzip.compress(table),
+        "utf-16": lambda: table.decode().encode("utf-16"),
+        "jsonl": lambda: lines(*[{"text": "é", "created_at": DAY, "author": {"name": "Ana"}}] * 20).encode(),
+        "xlsx": lambda: a_workbook([["text", "date"], *[["late", DAY]] * 20]),
+        "parquet": lambda: a_parquet({"text": ["late"] * 20, "date": [DAY] * 20}),
+    }[kind]()
+    for seed in range(150):
+        with suppress(InvalidInput):
+            assert all(line >= 1 for line, _ in opened(damaged(content, seed), f"x.{kind}"))
