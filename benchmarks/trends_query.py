@@ -111,10 +111,10 @@ def fill(database: Database, rows: int) -> tuple[str, float]:
             add_new(connection, workspace, chunk, now=NOW, live=False)
         annotate(database, rng)
         done += len(chunk)
-        print(f"\r{done:,} of {rows:,} rows stored and annotated", end="", file=sys.stderr)
+        if sys.stderr.isatty():
+            print(f"\r{done:,} of {rows:,} rows stored and annotated", end="", file=sys.stderr)
     while roll_up(database):
         pass
-    print(file=sys.stderr)
     return workspace, time.perf_counter() - started
 
 
