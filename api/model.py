@@ -9,7 +9,7 @@ from nlp.annotator import Annotator
 from nlp.batcher import Batcher
 
 log = get_logger(__name__)
-PADDED_TOKENS = 4096
+PADDED_TOKENS = 2048
 """Size of one batch: long enough to fill the cores, short enough that a single text waits little."""
 
 

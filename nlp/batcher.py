@@ -25,7 +25,8 @@ class _Request:
     """The texts of one caller: those that wait, and the answers that have come."""
 
     def __init__(self, prepared: Sequence[Prepared], done: "asyncio.Future[list[Annotation]]") -> None:
-        self.waiting = deque(enumerate(prepared))
+        # Texts of like length run together with the least padding.
+        self.waiting = deque(sorted(enumerate(prepared), key=lambda one: one[1].padded_tokens))
         self.answers: dict[int, Annotation] = {}
         self.count = len(prepared)
         self.done = done
