@@ -29,10 +29,11 @@ loses nothing: the claim in the database ends and the schedule sends the next nu
 def register(app: Celery, context: Context, nudge: Nudge) -> None:
     """Make every stage a task of this application."""
     for stage, run in RUNS.items():
-        _register(app, stage, run, context, nudge)
+        add_task(app, stage, run, context, nudge)
 
 
-def _register(app: Celery, stage: Stage, run: Run, context: Context, nudge: Nudge) -> None:
+def add_task(app: Celery, stage: Stage, run: Run, context: Context, nudge: Nudge) -> None:
+    """Make one stage a task."""
     running = threading.Lock()
 
     def task(_task: Task) -> None:
@@ -40,18 +41,24 @@ def _register(app: Celery, stage: Stage, run: Run, context: Context, nudge: Nudg
         if context.stopping.is_set() or not running.acquire(blocking=False):
             return
         try:
-            following = run(context)
-        except TransientError as error:
-            log.warning("stage.postponed", stage=stage, reason=str(error))
-        except Exception:  # the edge of a task: the schedule runs it again, and the log has the reason
-            log.exception("stage.failed", stage=stage)
-        else:
-            for name in following:
-                nudge(name)
+            following = attempt(stage, run, context)
         finally:
             running.release()
+        for name in following:
+            nudge(name)
 
-    app.task(task, name=task_name(stage), bind=True, acks_late=stage not in EARLY)
+    app.task(task, name=task_name(stage), bind=True, shared=False, acks_late=stage not in EARLY)
+
+
+def attempt(stage: Stage, run: Run, context: Context) -> tuple[Stage, ...]:
+    """Run a stage; what goes wrong ends in the log, for the schedule runs it again."""
+    try:
+        return run(context)
+    except TransientError as error:
+        log.warning("stage.postponed", stage=stage, reason=str(error))
+    except Exception:  # the edge of a task
+        log.exception("stage.failed", stage=stage)
+    return ()
 
 
 def _annotate(context: Context) -> tuple[Stage, ...]:
