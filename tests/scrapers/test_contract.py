@@ -140,6 +140,12 @@ def test_describes_itself_as_data(connector: str) -> None:
     assert spec.description
 
 
+def test_is_described_in_the_docs(connector: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sources.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith(f"| `{connector}` |")]
+    assert [option.name for option in connector_named(connector).options if f"`{option.name}`" not in line] == []
+
+
 def test_refuses_unknown_and_missing_options_by_name(connector: str, world: World) -> None:
     source = connector_named(connector)
     with pytest.raises(InvalidInput, match="has no option 'nonsense'") as caught:
