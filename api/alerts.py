@@ -85,7 +85,7 @@ def acknowledge(alert_id: str, caller: Manager, services: With) -> AlertOut:
 def resolve(alert_id: str, caller: Manager, services: With) -> AlertOut:
     with services.database.write() as connection:
         alert = resolve_alert(connection, caller.workspace_id, alert_id, actor=actor_of(caller), now=services.clock())
-    services.nudge("deliver")
+    services.nudge("detect")  # whoever heard of the alert hears of its end, in the same order
     return shown(alert)
 
 

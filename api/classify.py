@@ -9,12 +9,12 @@ from pydantic import BaseModel, Field
 
 from api.auth import Classifier
 from api.errors import ClientGone
+from api.languages import known_language
 from api.route import TextsRoute
 from api.schemas import EVERY_CALL, AnnotationOut, Body, check_topic, problems
 from api.services import With
 from core.errors import InvalidInput
 from nlp.annotator import TextInput
-from nlp.language import language_code
 from store.intake import is_blank
 from store.records import LONGEST_TEXT, Annotation
 
@@ -55,7 +55,7 @@ async def classify_texts(body: ClassifyIn, request: Request, _caller: Classifier
             raise InvalidInput("empty or only white space; give at least one visible character", field=f"texts.{number}")
     for topic in body.topics or ():
         check_topic(topic, services.taxonomy, "topics")
-    language = None if body.language is None else language_code(body.language)
+    language = known_language(body.language)
     inputs = [TextInput(text, language, body.question) for text in body.texts]
     batcher = services.model.batcher
     topics = None if body.topics is None else frozenset(body.topics)

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 
 from api.auth import Ingester, Manager, Reader
 from api.bodies import media_type, read_body, require_json
-from api.filters import Brand, From, Language, Sentiments, Source, To, Topic, attribute_filters, known_brand, known_language
+from api.filters import Brand, From, Language, Sentiments, Source, To, Topic, attribute_filters, known_brand
 from api.intake import NDJSON, Row, read_rows
+from api.languages import known_language
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page
 from api.route import FilterRoute, TextsRoute
 from api.schemas import (
@@ -211,6 +212,7 @@ def list_feedback(
     ] = None,
     sentiment: Sentiments = None,
     topic: Topic = None,
+    theme: Annotated[str | None, Query(max_length=100, description="Id of a theme; themes are topics.")] = None,
     language: Language = None,
     source: Source = None,
     since: From = None,
@@ -221,13 +223,16 @@ def list_feedback(
 ) -> Page[FeedbackOut]:
     """`attributes.<name>=value` narrows by an attribute."""
     check_topic(topic, services.taxonomy)
+    check_topic(theme, services.taxonomy, "theme")
+    if topic is not None and theme not in {None, topic}:
+        raise InvalidInput("themes are topics: give topic or theme, not two different ones", field="theme")
     first, last = read_stretch(since, until)
     with services.database.read() as connection:
         query = FeedbackQuery(
             brand=known_brand(connection, caller.workspace_id, brand),
             q=q,
             sentiment=sentiment,
-            topic=topic,
+            topic=topic or theme,
             language=known_language(language),
             source=source,
             since=first,

@@ -7,7 +7,6 @@ from sqlalchemy import Connection
 
 from api.route import OPEN_PARAMETER
 from core.errors import InvalidInput
-from nlp.language import language_code
 from store.brands import list_brands
 
 Brand = Annotated[str | None, Query(max_length=100, description="Id or name of a brand.")]
@@ -35,11 +34,6 @@ def known_brand(connection: Connection, workspace_id: str, asked: str | None) ->
         else "there are none; POST /v1/brands makes one"
     )
     raise InvalidInput(f"unknown brand {asked[:40]!r}; {there_are}", field="brand")
-
-
-def known_language(asked: str | None) -> str | None:
-    """The code as annotations have it: `en-US` is `en`. Raises InvalidInput for what is no code; `und` is what has no language."""
-    return None if asked is None else language_code(asked)
 
 
 def attribute_filters(request: Request) -> dict[str, str]:

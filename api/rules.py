@@ -8,7 +8,8 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from api.auth import Manager, Reader
-from api.filters import known_brand, known_dimension, known_language
+from api.filters import known_brand, known_dimension
+from api.languages import known_language
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import OPEN_PARAMETER, Route
 from api.schemas import EVERY_CALL, Name, Out, RuleFields, ScopeShape, check_topic, problems

@@ -9,7 +9,8 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from api.auth import Reader
-from api.filters import Brand, From, Language, To, known_brand, known_language
+from api.filters import Brand, From, Language, To, known_brand
+from api.languages import known_language
 from api.paging import Cursor, Limit, Page
 from api.route import Route
 from api.schemas import EVERY_CALL, Out, problems, read_stretch

@@ -18,8 +18,8 @@ from api.filters import (
     attribute_filters,
     known_brand,
     known_dimension,
-    known_language,
 )
+from api.languages import known_language
 from api.paging import Cursor, Limit, Page
 from api.route import OPEN_PARAMETER, FilterRoute
 from api.schemas import EVERY_CALL, Out, check_topic, problems, read_stretch
