@@ -67,17 +67,8 @@ def downgrade(
     database = reach_database(settings)
     if not yes and not typer.confirm(f"Take {database.url.render_as_string()} back from {database.revision()} to {revision}?", err=True):
         raise typer.Abort
-    _downgrade(database, revision)
+    database.downgrade(revision)
     say(f"the database is at {database.revision() or 'base'}")
-
-
-def _downgrade(database: "Database", revision: str) -> None:
-    from alembic.util.exc import CommandError
-
-    try:
-        database.downgrade(revision)
-    except CommandError as error:
-        raise InvalidInput(f"cannot go to revision {revision!r}: {error}") from None
 
 
 @databases.command("current")

@@ -11,11 +11,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core.errors import Misconfigured, TransientError
+from core.errors import InvalidInput, Misconfigured, TransientError
 from store.dialect import to_json
 
 BUSY_SECONDS = 30
@@ -70,9 +71,12 @@ class Database:
             command.upgrade(config, revision)
 
     def downgrade(self, revision: str) -> None:
-        """Migrate down to `revision` ("base" empties the database)."""
+        """Migrate down to `revision` ("base" empties the database). Raises InvalidInput for one that does not exist."""
         with self._migrating() as config:
-            command.downgrade(config, revision)
+            try:
+                command.downgrade(config, revision)
+            except CommandError as error:
+                raise InvalidInput(f"cannot go to revision {revision!r}: {error}") from None
 
     def is_current(self) -> bool:
         """Whether the schema is the one this version of Koe needs."""
@@ -148,7 +152,7 @@ def _parse(url: str) -> URL:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # sqlite3 would begin transactions by itself, and too late
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -32768"):
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -16384"):
         connection.execute(f"PRAGMA {pragma}")
 
 
