@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from core.errors import Misconfigured, TransientError
@@ -80,8 +81,13 @@ def send(app: Celery, stage: Stage) -> None:
         with app.producer_pool.acquire(block=True, timeout=3) as producer:
             if producer.connection.default_channel.client.llen(queue) < WAITING_ENOUGH:
                 app.send_task(task_name(stage), queue=queue, expires=EVERY[stage] + 2 * LONGEST_TASK, retry=False, producer=producer)
-    except (OperationalError, *app.connection_for_write().connection_errors) as error:
+    except broker_errors(app.connection_for_write()) as error:
         raise TransientError(f"the broker does not answer: {error}") from error
+
+
+def broker_errors(connection: Connection) -> tuple[type[Exception], ...]:
+    """What can go wrong with a broker: it is away, full, or wants another password."""
+    return (OperationalError, *connection.connection_errors, *connection.channel_errors)
 
 
 def ping_broker(settings: Settings) -> None:
@@ -90,7 +96,7 @@ def ping_broker(settings: Settings) -> None:
     try:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
         connection.default_channel.client.ping()
-    except (OperationalError, *connection.connection_errors) as error:
+    except broker_errors(connection) as error:
         hint = "is the server at KOE_BROKER_URL up?" if settings.broker_url else "`koe serve` starts it."
         raise TransientError(f"the broker {connection.as_uri()} does not answer ({error}): {hint}") from error
     finally:

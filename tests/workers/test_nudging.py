@@ -1,6 +1,7 @@
 """Nudges reach their queue, never block, never raise, and many are one."""
 
 import json
+import socket
 import threading
 import time
 from datetime import UTC, datetime
@@ -41,6 +42,23 @@ def test_without_a_broker_sending_fails_soon_and_says_so(tmp_path: Path) -> None
     with pytest.raises(TransientError, match="the broker does not answer"):
         send(create_celery(Settings(home=tmp_path)), "annotate")
     assert time.monotonic() - begun < 3
+
+
+def test_a_broker_that_is_full_is_one_that_does_not_answer(tmp_path: Path, broker: redis.Redis) -> None:
+    broker.config_set("maxmemory", "1mb")
+    with pytest.raises(TransientError, match="command not allowed"):
+        send(create_celery(Settings(home=tmp_path)), "annotate")
+
+
+def test_a_broker_on_another_machine_is_reached_by_its_url(tmp_path: Path, broker: redis.Redis) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    broker.config_set("port", port)
+    settings = Settings(home=tmp_path / "elsewhere", broker_url=f"redis://127.0.0.1:{port}/3")
+    ping_broker(settings)
+    send(create_celery(settings), "annotate")
+    assert redis.Redis(port=port, db=3).llen("annotate") == 1
 
 
 def test_sending_works_again_once_the_broker_is_back(tmp_path: Path, broker: redis.Redis) -> None:
