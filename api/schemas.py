@@ -10,6 +10,7 @@ from core.errors import InvalidInput
 from core.times import parse_time
 from nlp.topics import Taxonomy
 from store.records import KeyScope, Kind, Measure, Sentiment
+from store.rules import DEFAULT_LEAST, DEFAULT_SENSITIVITY, DEFAULT_WINDOW_MINUTES
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
@@ -146,9 +147,9 @@ class RuleFields(Body):
     measure: Measure = "negative"
     scope: ScopeShape = Field(default_factory=ScopeShape)
     split_by: list[str] = Field(default_factory=list, max_length=2, description="One series is watched for each value: topic, source, ...")
-    window_minutes: int = Field(default=60, description="A multiple of 5 that divides a day.")
-    sensitivity: float = Field(default=3e-4, gt=0, le=0.1, description="p-value below which a count is a surge.")
-    least: int = Field(default=8, ge=1, le=1_000_000, description="Fewer than so many in a window never alert.")
+    window_minutes: int = Field(default=DEFAULT_WINDOW_MINUTES, description="A multiple of 5 that divides a day.")
+    sensitivity: float = Field(default=DEFAULT_SENSITIVITY, gt=0, le=0.1, description="p-value below which a count is a surge.")
+    least: int = Field(default=DEFAULT_LEAST, ge=1, le=1_000_000, description="Fewer than so many in a window never alert.")
 
 
 def read_moment(text: str | None, field: Literal["from", "to"]) -> datetime | None:
