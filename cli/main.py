@@ -59,6 +59,8 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(error.__context__, BrokenPipeError):
             return _unread()
         raise
+    except OSError as error:
+        return _refused(error, f"{error.filename or 'a file'}: {error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
         complain("stopped")
         return INTERRUPTED

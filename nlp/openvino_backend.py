@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,8 +29,7 @@ class OpenVinoBackend:
             "ENABLE_CPU_PINNING": False,
             "CPU_RUNTIME_CACHE_CAPACITY": 256,
         }
-        if cache is not None:
-            cache.mkdir(parents=True, exist_ok=True)
+        if cache is not None and _can_hold(cache):
             core.set_property({"CACHE_DIR": str(cache)})
         self._model = core.compile_model(str(body), "CPU", options)
         self._queue = ov.AsyncInferQueue(self._model, threads)
@@ -48,6 +48,15 @@ class OpenVinoBackend:
             self._queue.start_async({"vectors": self._words.rows(batch.ids), "mask": batch.mask}, (batch, found))
         self._queue.wait_all()
         return [found[row][: len(window)] for row, window in enumerate(windows)]
+
+
+def _can_hold(cache: Path) -> bool:
+    """A folder that cannot be written costs a slower start, no answer."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(cache, os.W_OK | os.X_OK)
 
 
 def _keep_states(request: ov.InferRequest, job: tuple[PaddedBatch, dict[int, NDArray[np.float32]]]) -> None:

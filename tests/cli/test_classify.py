@@ -59,6 +59,11 @@ def test_neither_database_nor_server_is_needed(quick: Koe, tmp_path: Path, home:
     assert not (home / "koe.sqlite3").exists()
 
 
+def test_a_data_folder_that_cannot_be_made_is_no_obstacle(koe: Koe, home: Path) -> None:
+    home.write_text("in the way")
+    assert koe("classify", given=b"fine\n").code == 0
+
+
 def test_a_slow_pipe_is_answered_line_by_line(home: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cli.main", "classify"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(home), cwd=tmp_path) as process:

@@ -78,6 +78,12 @@ def test_a_home_that_cannot_be_made_is_one_line_that_says_what_to_do(quick: Koe,
     assert "set KOE_HOME to another folder" in outcome.err
 
 
+def test_a_file_that_cannot_be_written_is_one_line(quick: Koe, tmp_path: Path) -> None:
+    (tmp_path / "reviews.jsonl").write_text('{"text": "good"}\n')
+    outcome = quick("import", "reviews.jsonl", "--dry-run", "--rejects", "missing/bad.csv")
+    assert (outcome.code, outcome.err.splitlines()[-1]) == (2, "koe: missing/bad.csv: No such file or directory")
+
+
 def test_debug_shows_where_an_error_came_from(quick: Koe) -> None:
     assert "Traceback" not in quick("import", "missing.csv").err
     assert "Traceback" in quick("import", "missing.csv", settings={"KOE_LOG_LEVEL": "debug"}).err
