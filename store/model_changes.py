@@ -3,15 +3,20 @@
 from datetime import datetime
 from itertools import takewhile
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from store.tables import model_changes
+
+MOST_CHANGES = 20
+"""Two machines with different models take turns for ever; what is long past is of no use."""
 
 
 def note_model(connection: Connection, model: str, taxonomy: str, now: datetime) -> None:
     """This model annotates from now on; nothing changes while it is the one that was noted last."""
     if current_model(connection) != (model, taxonomy):
-        connection.execute(insert(model_changes), {"model": model, "taxonomy": taxonomy, "since": now})
+        values = {"model": model, "taxonomy": taxonomy, "since": now}
+        newest = connection.execute(insert(model_changes).returning(model_changes.c.id), values).scalar_one()
+        connection.execute(delete(model_changes).where(model_changes.c.id <= newest - MOST_CHANGES))
 
 
 def current_model(connection: Connection) -> tuple[str, str] | None:
