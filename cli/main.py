@@ -53,12 +53,8 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except KoeError as error:
         return _refused(error, str(error))
-    except BrokenPipeError:
-        return _unread()
-    except SystemExit as error:  # how typer answers a broken pipe
-        if isinstance(error.__context__, BrokenPipeError):
-            return _unread()
-        raise
+    except (BrokenPipeError, SystemExit) as error:
+        return _unread(error)
     except OSError as error:
         return _refused(error, f"{error.filename or 'a file'}: {error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
@@ -74,8 +70,10 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _unread() -> int:
+def _unread(error: BrokenPipeError | SystemExit) -> int:
     """Whoever read us has seen enough (`koe classify | head`); Python must not complain once more when it flushes at exit."""
+    if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):  # typer answers a broken pipe by exiting
+        raise error
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return BROKEN_PIPE
 
