@@ -1,5 +1,6 @@
 """A process that runs the tasks of one queue, from what it needs to its exit code."""
 
+import os
 from collections.abc import Callable
 
 from core.logs import get_logger
@@ -17,6 +18,8 @@ from workers.nudging import make_direct_nudge
 from workers.schedule import Queue
 
 log = get_logger(__name__)
+BEHIND = 10
+"""Niceness of workers: on a machine shared with the API, whoever asks it something now comes first; alone, they lose nothing."""
 
 
 def run_worker(settings: Settings, queue: Queue, *, load: Callable[[Settings], Annotator] = load_annotator) -> int:
@@ -24,6 +27,7 @@ def run_worker(settings: Settings, queue: Queue, *, load: Callable[[Settings], A
 
     Raises Misconfigured when the model, the broker's URL or the secret cannot be used.
     """
+    os.nice(BEHIND)
     context = open_context(settings, queue, load)
     app = create_celery(settings)
     tasks.register(app, context, make_direct_nudge(settings))
