@@ -15,7 +15,7 @@ from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
 from api.errors import Forbidden, Unauthorized
-from core.errors import Misconfigured, TransientError
+from core.errors import Misconfigured
 from core.logs import get_logger
 from core.settings import Settings
 from store.database import Database
@@ -88,8 +88,8 @@ class Keyring:
 
     def _finish(self, digest: bytes, done: "asyncio.Task[Key | None]") -> None:
         self._refreshing.pop(digest, None)
-        if not done.cancelled() and isinstance(done.exception(), TransientError):
-            log.warning("keys.database_away")
+        if not done.cancelled() and (error := done.exception()) is not None:
+            log.warning("keys.not_looked_up", error=type(error).__name__)
 
     async def _look_up(self, digest: bytes, plain: str) -> Key | None:
         started = self._clock()
