@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, insert, literal, select
 
 from core.times import BUCKET, floor_to
+from store.dialect import unindexed
 from store.tables import feedback, touched_buckets, workspaces
 
 REPOST_WITHIN = timedelta(hours=24)
@@ -41,7 +42,7 @@ def touch_later_reposts(connection: Connection, workspace_id: int, changed: Sequ
         return
     moments = [moment for print_, moment in changed if print_ is not None]
     later = (
-        select(feedback.c.bucket)
+        select(unindexed(connection, feedback.c.bucket))
         .where(feedback.c.workspace_id == workspace_id, feedback.c.fingerprint.in_(prints))
         .where(feedback.c.created_at >= min(moments), feedback.c.created_at <= max(moments) + REPOST_WITHIN)
         .distinct()

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delet
 
 from core.errors import NotFound
 from store.buckets import bucket_of, touch, touch_later_reposts
-from store.dialect import EPOCH, AnyRow, insert_all, insert_into, locked, row_id
+from store.dialect import EPOCH, AnyRow, insert_all, insert_into, locked, row_id, unindexed
 from store.fingerprint import fingerprint
 from store.intake import storable
 from store.records import AnnotatedFeedback, Feedback, NewFeedback, Revision, Stored, TopicMention
@@ -145,15 +145,22 @@ def period(connection: Connection, workspace_id: str) -> tuple[datetime, datetim
 
 def load_annotated(connection: Connection, workspace_id: str, ids: Sequence[int]) -> list[AnnotatedFeedback]:
     """The rows of a workspace with these ids, in the order of `ids`; unknown ones are left out."""
+    if not ids:
+        return []
     workspace = row_id(workspace_id, "workspace")
     topics = dict[int, list[TopicMention]]()
-    mentions = select(annotation_topics).where(annotation_topics.c.feedback_id.in_(ids), annotation_topics.c.workspace_id == workspace)
-    for row in connection.execute(mentions.order_by(annotation_topics.c.feedback_id, annotation_topics.c.position)):
+    # Found by id, not by workspace: SQLite would read all rows of the workspace.
+    mentions = (
+        select(annotation_topics)
+        .where(annotation_topics.c.feedback_id.in_(ids), unindexed(connection, annotation_topics.c.workspace_id) == workspace)
+        .order_by(annotation_topics.c.feedback_id, annotation_topics.c.position)
+    )
+    for row in connection.execute(mentions):
         topics.setdefault(row.feedback_id, []).append(to_mention(row))
     query = (
         select(*FEEDBACK, *ANNOTATION, feedback.c.error)
         .outerjoin_from(feedback, annotations, annotations.c.feedback_id == feedback.c.id)
-        .where(feedback.c.id.in_(ids), feedback.c.workspace_id == workspace)
+        .where(feedback.c.id.in_(ids), unindexed(connection, feedback.c.workspace_id) == workspace)
     )
     found = {row.id: to_annotated(row, topics.get(row.id, ()), row.error) for row in connection.execute(query)}
     return [found[one] for one in ids if one in found]
