@@ -104,7 +104,6 @@ class Trainer:
 
     def __init__(self, data: Path, backbone: Path, out: Path, *, seed: int, device: str, max_tokens: int = MAX_TOKENS) -> None:
         torch.manual_seed(seed)
-        torch.set_flush_denormal(True)
         self.topics = len(topic_ids())
         self.tokenizer = Tokenizer((backbone / "tokenizer.model").read_bytes())
         self.network = new_network(backbone, self.topics).to(device).train()
@@ -181,6 +180,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    # A flag of the processor for the whole thread: set at the edge, where nobody else computes.
+    torch.set_flush_denormal(True)
     trainer = Trainer(arguments.data, arguments.backbone, arguments.out, seed=arguments.seed, device=arguments.device)
     trainer.run(Budget(arguments.steps, arguments.minutes))
 
