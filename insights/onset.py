@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 
 
 def onset(counts: Sequence[tuple[datetime, int]], expected: float) -> datetime:
@@ -12,10 +13,18 @@ def onset(counts: Sequence[tuple[datetime, int]], expected: float) -> datetime:
     what was expected and what was seen: the buckets before it are on the ordinary side of that in sum, those after it on the other.
     """
     share = (expected + sum(count for _, count in counts)) / 2 / len(counts)
+    return change_point([(start, count - share) for start, count in counts])
+
+
+def change_point(excesses: Sequence[tuple[datetime, float]]) -> datetime:
+    """Where a CUSUM turns (Page 1954): from this start on the excesses over a reference value add up.
+
+    `excesses`: (start, count minus reference value), oldest first, at least one.
+    """
     lowest = total = 0.0
-    began = counts[0][0]
-    for index, (_, count) in enumerate(counts[:-1]):
-        total += count - share
+    began = excesses[0][0]
+    for (_, excess), (following, _) in pairwise(excesses):
+        total += excess
         if total <= lowest:
-            lowest, began = total, counts[index + 1][0]
+            lowest, began = total, following
     return began

@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import NamedTuple
 
 from core.errors import InvalidInput
 from insights.baseline import DAY_SECONDS, HOUR_SECONDS, Baseline
 from insights.counts import interval, upper_tail
+from insights.onset import change_point
 from insights.spread import Spread
 from insights.strays import Strays
 
@@ -308,13 +308,7 @@ def surges(findings: Iterable[Finding], lull: int = LULL) -> list[Surge]:
 def _onset(findings: Sequence[Finding], times: float) -> datetime:
     """Start of the first window of a surge, among those that show it: the change point of a CUSUM (Page 1954) whose reference value lies
     midway between what was expected of each window and `times` as much."""
-    began = findings[0].start
-    total = lowest = 0.0
-    for finding, following in pairwise(findings):
-        total += finding.own_observed - finding.own_expected * (1 + times) / 2
-        if total <= lowest:
-            lowest, began = total, following.start
-    return began
+    return change_point([(finding.start, finding.own_observed - finding.own_expected * (1 + times) / 2) for finding in findings])
 
 
 def _surge(began: datetime, findings: Sequence[Finding]) -> Surge:
