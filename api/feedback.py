@@ -30,11 +30,12 @@ from api.schemas import (
 from api.services import Services, With
 from core.errors import InvalidInput
 from core.logs import get_logger
-from nlp.annotator import TextInput
+from nlp.circumstances import input_of
 from store.annotations import save_annotations
+from store.circumstances import load_circumstances
 from store.feedback import add_new, delete_feedback, get_feedback, history, load_annotated
 from store.query import InvalidQuery
-from store.records import AnnotatedFeedback, Annotation, Feedback, FeedbackQuery, Kind, NewFeedback, RejectedRow, Stored
+from store.records import AnnotatedFeedback, Annotation, Circumstances, Feedback, FeedbackQuery, Kind, NewFeedback, RejectedRow, Stored
 from store.search import search_feedback
 
 push = APIRouter(prefix="/v1/feedback", tags=["feedback"], route_class=TextsRoute, responses=problems(*EVERY_CALL, 413, 415))
@@ -174,7 +175,8 @@ async def annotate_now(services: Services, workspace_id: str, ids: Sequence[str]
     rows = await to_thread.run_sync(_load, services, workspace_id, ids)
     known = {row.feedback.id: row.annotation for row in rows if row.annotation is not None}
     waiting = [row.feedback for row in rows if row.annotation is None and row.error is None]
-    inputs = [TextInput(row.text, row.language, row.question) for row in waiting]
+    around = await to_thread.run_sync(_load_circumstances, services, waiting)
+    inputs = [input_of(*one) for one in zip(waiting, around, strict=True)]
     try:
         fresh = await services.model.batcher.annotate(inputs) if inputs else []
     except Exception as error:  # the edge of a batch: the rows are stored, and whatever befell the model is for the workers to try again
@@ -191,6 +193,11 @@ async def annotate_now(services: Services, workspace_id: str, ids: Sequence[str]
 def _load(services: Services, workspace_id: str, ids: Sequence[str]) -> list[AnnotatedFeedback]:
     with services.database.read() as connection:
         return load_annotated(connection, workspace_id, [int(one) for one in ids])
+
+
+def _load_circumstances(services: Services, rows: Sequence[Feedback]) -> list[Circumstances]:
+    with services.database.read() as connection:
+        return load_circumstances(connection, rows)
 
 
 def _save(services: Services, pairs: Sequence[tuple[Feedback, Annotation]]) -> None:

@@ -22,7 +22,7 @@ from nlp.mentions import PLACES, TopicScores, mentions
 from nlp.pooling import Floats, Pooled, pool
 from nlp.segments import split
 from nlp.topics import Taxonomy, load_taxonomy
-from store.records import SENTIMENTS, Annotation, Complaint, Language, Sentiment, SentimentScore, Span, TopicMention
+from store.records import SENTIMENTS, Annotation, Complaint, EarlierText, Language, Sentiment, SentimentScore, Span, TopicMention
 
 BUDGET = 8_192  # padded tokens whose states are in memory at once: 13 MB, and enough windows of every length to fill batches
 
@@ -40,13 +40,15 @@ class SentimentModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TextInput:
-    """A text to annotate. `language` is the caller's word and is believed; `prior` is what its source, author or country usually speak,
-    and only helps where the text leaves doubt; `question` is what a survey asked, whose language is a prior too."""
+    """A text to annotate. `language` is the caller's word and is believed. The rest only helps where the text leaves doubt, the first
+    that says something before the others: `earlier` is what its author wrote before, newest first; `question` what a survey asked;
+    `priors` are what its country and source usually speak."""
 
     text: str
     language: str | None = None
     question: str | None = None
-    prior: str | None = None
+    priors: tuple[str, ...] = ()
+    earlier: tuple[EarlierText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,9 @@ class Annotator:
     def _language(self, given: TextInput) -> Language:
         if given.language:
             return Language(given.language, 1.0)
-        prior = given.prior
-        if prior is None and given.question:
-            asked = self._detector.detect(given.question).code
-            prior = None if asked == "und" else asked
-        return self._detector.detect(given.text, prior)
+        spoken = self._detector.usual(given.earlier)
+        asked = self._detector.usual([EarlierText(given.question)] if given.question else [])
+        return self._detector.detect(given.text, [code for code in (spoken, asked, *given.priors) if code])
 
     def _answer(self, prepared: Sequence[Prepared]) -> list[Annotation]:
         with self._turn:

@@ -9,9 +9,12 @@ from scrapers.base import Connector, Options
 from scrapers.mastodon import Mastodon
 from scrapers.rss import Rss
 from scrapers.survey_folder import SurveyFolder
-from store.records import ConnectorSpec
+from store.intake import primary_language
+from store.records import ConnectorSpec, OptionSpec
 
 _CONNECTORS: tuple[Connector, ...] = (AppStore(), Mastodon(), Rss(), SurveyFolder())
+COMMON = (OptionSpec("language", "What most of it is written in; decides where a short text leaves doubt", example="ja"),)
+"""Options that every connector has: they say something of the source, not how it is read."""
 SOURCES: dict[str, Connector] = {connector.name: connector for connector in _CONNECTORS}
 
 
@@ -34,7 +37,7 @@ def validate_options(connector: Connector, options: Mapping[str, str]) -> None:
 
 def filled_options(connector: Connector, options: Mapping[str, str]) -> Options:
     """Checked options with the defaults filled in. Raises InvalidInput."""
-    known = {spec.name for spec in connector.options}
+    known = {spec.name for spec in (*connector.options, *COMMON)}
     for name in options:
         if name not in known:
             raise InvalidInput(f"{connector.name} has no option {name[:40]!r}; it has {', '.join(sorted(known))}", field=name[:80])
@@ -46,9 +49,10 @@ def filled_options(connector: Connector, options: Mapping[str, str]) -> Options:
     defaults = {spec.name: spec.default for spec in connector.options if spec.default is not None}
     filled = Options(defaults | given)
     connector.check(filled)
+    primary_language(filled.get("language"))
     return filled
 
 
 def _spec(connector: Connector) -> ConnectorSpec:
     check = partial(validate_options, connector)
-    return ConnectorSpec(connector.name, connector.description, connector.options, connector.every_seconds, check)
+    return ConnectorSpec(connector.name, connector.description, (*connector.options, *COMMON), connector.every_seconds, check)

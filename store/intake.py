@@ -59,7 +59,7 @@ def feedback_from_fields(fields: Mapping[str, object], *, now: datetime, default
         title=_short(fields, "title"),
         author=_author(_mapping(fields, "author")),
         url=_url(_short(fields, "url")),
-        language=_language(_short(fields, "language")),
+        language=primary_language(_short(fields, "language")),
         country=_country(_short(fields, "country")),
         kind=_kind(_short(fields, "kind")),
         rating=_rating(_mapping(fields, "rating")),
@@ -173,7 +173,8 @@ def _url(value: str | None) -> str | None:
     return value
 
 
-def _language(value: str | None) -> str | None:
+def primary_language(value: str | None) -> str | None:
+    """The primary code in small letters ("pt-BR" is "pt"), None for None and `und`. Raises InvalidInput."""
     if value is None:
         return None
     if not _LANGUAGE.fullmatch(value):

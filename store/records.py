@@ -113,6 +113,22 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierText:
+    """The beginning of what an author wrote before; `language` is what its sender said."""
+
+    text: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What tells how an author usually speaks: `earlier` texts, newest first, and the language that the source was configured with."""
+
+    earlier: tuple[EarlierText, ...] = ()
+    source_language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
     """A text that an edit replaced at `replaced_at`; the newest text is in the feedback itself."""
 

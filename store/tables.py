@@ -63,6 +63,8 @@ keys = Table(
     sqlite_autoincrement=True,
 )
 
+_NAMED = text("author_id IS NOT NULL")
+_NAMED = text("author_id IS NOT NULL")
 feedback = Table(
     "feedback",
     metadata,
@@ -107,6 +109,8 @@ feedback = Table(
     Index("ix_feedback_workspace_id_bucket", "workspace_id", "bucket"),
     Index("ix_feedback_workspace_id_created_at_id", "workspace_id", "created_at", "id"),
     Index("ix_feedback_workspace_id_fingerprint_created_at", "workspace_id", "fingerprint", "created_at"),
+    # What one author wrote, in the order in which it came.
+    Index("ix_feedback_author", "workspace_id", "author_id", "source", "id", sqlite_where=_NAMED, postgresql_where=_NAMED),
     sqlite_autoincrement=True,
 )
 

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from core.errors import TransientError
 from core.logs import get_logger
 from nlp.annotator import Annotator, TextInput
+from nlp.circumstances import input_of
 from store.annotations import save_annotations, save_failure
+from store.circumstances import load_circumstances
 from store.database import Database
 from store.feedback import claim_unannotated
 from store.model_changes import note_model
@@ -70,8 +72,10 @@ def annotate(database: Database, annotator: Annotator, batch: Sequence[Feedback]
 
     Raises TransientError when it is the model that is broken, not a text.
     """
+    with database.read() as connection:
+        around = load_circumstances(connection, batch)
     try:
-        answers = annotator.annotate([input_of(one) for one in batch])
+        answers = annotator.annotate([input_of(*one) for one in zip(batch, around, strict=True)])
     except Exception as error:  # one text must not take the others along, whatever the model trips over
         if len(batch) > 1:
             log.warning("annotate.batch_failed", texts=len(batch), error=type(error).__name__)
@@ -92,8 +96,3 @@ def set_aside(database: Database, annotator: Annotator, feedback: Feedback, erro
     log.warning("annotate.text_failed", feedback=feedback.id, workspace=feedback.workspace_id, error=type(error).__name__)
     with database.write() as connection:
         save_failure(connection, feedback, f"the model could not annotate this text ({type(error).__name__})", now)
-
-
-def input_of(feedback: Feedback) -> TextInput:
-    """What the model is told: the text, the language its author or source is known to write, and the question it answers."""
-    return TextInput(text=feedback.text, language=feedback.language, question=feedback.question)

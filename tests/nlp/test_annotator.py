@@ -113,9 +113,9 @@ def test_prior_and_question_help_where_the_text_leaves_doubt(annotator: Annotato
     alone, prior, asked, neither = annotator.annotate(
         [
             TextInput("最高"),
-            TextInput("最高", prior="ja"),
+            TextInput("最高", priors=("ja",)),
             TextInput("最高", question="商品はいかがでしたか"),
-            TextInput("The parcel came late.", prior="ja", question="商品はいかがでしたか"),
+            TextInput("The parcel came late.", priors=("ja",), question="商品はいかがでしたか"),
         ]
     )
     assert [one.language.code for one in (alone, prior, asked, neither)] == ["zh", "ja", "ja", "en"]

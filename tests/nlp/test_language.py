@@ -46,26 +46,26 @@ def test_a_confidence_is_a_probability(detector: LanguageDetector) -> None:
 
 def test_no_letters_is_undetermined(detector: LanguageDetector) -> None:
     for text in ("", "😊😊", "123 !?", "https://a.example/der/die/das @der_die_das", "\ud800\x00"):
-        assert detector.detect(text, prior="ja") == UNDETERMINED
+        assert detector.detect(text, ["ja"]) == UNDETERMINED
 
 
 def test_the_prior_decides_what_chinese_and_japanese_write_alike(detector: LanguageDetector) -> None:
-    assert detector.detect("最高", prior="ja").code == "ja"
-    assert detector.detect("最高", prior="zh-TW").code == "zh"
+    assert detector.detect("最高", ["ja"]).code == "ja"
+    assert detector.detect("最高", ["zh-TW"]).code == "zh"
     assert detector.detect("配送遅延").code == "ja"
 
 
 def test_the_prior_does_not_overrule_the_text(detector: LanguageDetector) -> None:
-    assert detector.detect(SENTENCES["en"], prior="de").code == "en"
-    assert detector.detect("质量很好", prior="ja").code == "zh"
-    assert detector.detect("最高です", prior="zh").code == "ja"
+    assert detector.detect(SENTENCES["en"], ["de"]).code == "en"
+    assert detector.detect("质量很好", ["ja"]).code == "zh"
+    assert detector.detect("最高です", ["zh"]).code == "ja"
 
 
 def test_the_prior_decides_where_the_text_leaves_doubt() -> None:
     detector = open_detector("py3langid")
-    assert detector.detect("super", prior="de").code == "de"
-    assert detector.detect("no", prior="es").code == "es"
-    assert detector.detect("ok", prior="ja").code == "ja"
+    assert detector.detect("super", ["de"]).code == "de"
+    assert detector.detect("no", ["es"]).code == "es"
+    assert detector.detect("ok", ["ja"]).code == "ja"
     assert detector.detect("ok") == UNDETERMINED
 
 
@@ -88,10 +88,10 @@ def test_threads_get_the_same_answers(detector: LanguageDetector) -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.text(st.characters(codec=None)), st.sampled_from([None, "ja", "xx"]))
-def test_never_raises(text: str, prior: str | None) -> None:
+@given(st.text(st.characters(codec=None)), st.lists(st.sampled_from(["ja", "zh-TW", "xx", ""]), max_size=2))
+def test_never_raises(text: str, priors: list[str]) -> None:
     for library in ("py3langid", "langdetect"):
-        found = open_detector(library).detect(text, prior)
+        found = open_detector(library).detect(text, priors)
         assert 0.0 <= found.confidence <= 1.0
 
 

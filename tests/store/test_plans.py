@@ -5,6 +5,7 @@ A million rows turn a wrong guess from one millisecond into a third of a second,
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 from sqlalchemy import Connection, event
 
 from core.times import HOUR
-from store import annotations, brands, feedback, rollups, search
+from store import annotations, brands, circumstances, feedback, rollups, search
 from store.database import Database
-from store.records import FeedbackQuery, Scope, TrendQuery
+from store.records import Author, FeedbackQuery, Scope, TrendQuery
 from store.workspaces import create_workspace, set_dimensions
 from tests.builders import NOW, a_new_feedback, an_annotation
 
@@ -29,6 +30,7 @@ def add_and_annotate(connection: Connection, workspace_id: str) -> None:
     feedback.add_new(connection, workspace_id, rows, now=NOW, live=True)
     feedback.add_new(connection, workspace_id, [*rows[1:], a_new_feedback("Edited", external_id=rows[0].external_id)], now=NOW, live=True)
     claimed = feedback.claim_unannotated(connection, limit=300, now=NOW, lease=HOUR)
+    circumstances.load_circumstances(connection, [replace(one, author=Author(id="ana")) for one in claimed])
     annotations.save_annotations(connection, [(one, an_annotation()) for one in claimed], NOW)
     annotations.save_annotations(connection, [(one, an_annotation(model="newer")) for one in claimed], NOW)
     rollups.roll_up_touched(connection, limit=50, now=NOW)

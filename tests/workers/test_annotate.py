@@ -13,7 +13,7 @@ from store.model_changes import current_model
 from store.records import AnnotatedFeedback, Workspace
 from tests.builders import NOW, a_feedback, a_new_feedback
 from tests.workers.keywords import KeywordAnnotator
-from workers.annotate import Annotated, batches, input_of, run
+from workers.annotate import Annotated, batches, run
 
 LEASE = timedelta(minutes=2)
 
@@ -94,10 +94,6 @@ def test_live_feedback_goes_before_history(database: Database, workspace: Worksp
     annotator = KeywordAnnotator()
     annotate(database, annotator)
     assert [text for batch in annotator.batches[:2] for text in batch].count("live") == 5
-
-
-def test_the_model_is_told_the_language_that_is_known() -> None:
-    assert input_of(a_feedback("最高", language="ja")).language == "ja"
 
 
 def test_texts_of_like_length_share_a_batch_of_bounded_size() -> None:
