@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.auth import Ingester, Manager, Reader
 from api.bodies import media_type, read_body, require_json
-from api.filters import Brand, From, Language, Sentiments, Source, To, Topic, attribute_filters, known_brand
+from api.filters import Brand, Emotions, From, Language, Sentiments, Source, To, Topic, attribute_filters, known_brand
 from api.intake import NDJSON, Row, read_rows
 from api.languages import known_language
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page
@@ -225,6 +225,7 @@ def list_feedback(
     since: From = None,
     until: To = None,
     complaint: Annotated[bool | None, Query(description="Only complaints, or only the others.")] = None,
+    emotion: Emotions = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[FeedbackOut]:
@@ -245,6 +246,7 @@ def list_feedback(
             since=first,
             until=last,
             complaint=complaint,
+            emotion=emotion,
             attributes=attribute_filters(request),
             limit=limit,
             cursor=cursor,

@@ -8,9 +8,11 @@ from sqlalchemy import Connection
 from api.route import OPEN_PARAMETER
 from core.errors import InvalidInput
 from store.brands import list_brands
+from store.records import EmotionLabel
 
 Brand = Annotated[str | None, Query(max_length=100, description="Id or name of a brand.")]
 Sentiments = Annotated[Literal["negative", "neutral", "positive"] | None, Query()]
+Emotions = Annotated[EmotionLabel | None, Query(description="What the text feels most.")]
 Topic = Annotated[str | None, Query(max_length=100, description="Id of a topic of GET /v1/taxonomy.")]
 Language = Annotated[str | None, Query(max_length=35, description="What the model found: en, ja, ...")]
 Source = Annotated[str | None, Query(max_length=100)]

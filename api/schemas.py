@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from core.errors import InvalidInput
 from core.times import parse_time
 from nlp.topics import Taxonomy
-from store.records import KeyScope, Kind, Measure, Sentiment
+from store.records import EmotionLabel, KeyScope, Kind, Measure, Sentiment
 from store.rules import DEFAULT_LEAST, DEFAULT_SENSITIVITY, DEFAULT_WINDOW_MINUTES
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -81,11 +81,17 @@ class ComplaintOut(Out):
     confidence: float
 
 
+class EmotionOut(Out):
+    label: EmotionLabel
+    confidence: float
+
+
 class AnnotationOut(Out):
     language: LanguageOut
     sentiment: SentimentOut
     topics: list[TopicMentionOut]
     complaint: ComplaintOut
+    emotion: EmotionOut | None = Field(default=None, description="Null where the model tells none.")
     model: str
     taxonomy: str
 

@@ -71,7 +71,7 @@ def _line(fields: dict[str, Json]) -> str:
 
 def annotation_json(annotation: "Annotation") -> Json:
     """An annotation in the shape of the API."""
-    sentiment = annotation.sentiment
+    sentiment, emotion = annotation.sentiment, annotation.emotion
     return {
         "language": {"code": annotation.language.code, "confidence": annotation.language.confidence},
         "sentiment": {
@@ -90,6 +90,7 @@ def annotation_json(annotation: "Annotation") -> Json:
             for topic in annotation.topics
         ],
         "complaint": {"label": annotation.complaint.label, "confidence": annotation.complaint.confidence},
+        "emotion": None if emotion is None else {"label": emotion.label, "confidence": emotion.confidence},
         "model": annotation.model,
         "taxonomy": annotation.taxonomy,
     }

@@ -22,7 +22,19 @@ from nlp.mentions import PLACES, TopicScores, mentions
 from nlp.pooling import Floats, Pooled, pool
 from nlp.segments import split
 from nlp.topics import Taxonomy, load_taxonomy
-from store.records import SENTIMENTS, Annotation, Complaint, EarlierText, Language, Sentiment, SentimentScore, Span, TopicMention
+from store.records import (
+    EMOTIONS,
+    SENTIMENTS,
+    Annotation,
+    Complaint,
+    EarlierText,
+    Emotion,
+    Language,
+    Sentiment,
+    SentimentScore,
+    Span,
+    TopicMention,
+)
 
 BUDGET = 8_192  # padded tokens whose states are in memory at once: 13 MB, and enough windows of every length to fill batches
 
@@ -132,12 +144,15 @@ class Annotator:
         heads = self._bundle.heads
         complaints = heads.complaint(whole)
         return [
-            Annotation(one.language, self._sentiment_of(row), topics, _complaint(float(complains)), self.model, self.taxonomy.version)
-            for one, row, topics, complains in zip(
+            Annotation(
+                one.language, self._sentiment_of(row), topics, _complaint(float(complains)), self.model, self.taxonomy.version, emotion
+            )
+            for one, row, topics, complains, emotion in zip(
                 prepared,
                 heads.sentiment(whole) if scores is None else scores,
                 self._topics(prepared, pooled, whole),
                 complaints,
+                self._emotions(whole),
                 strict=True,
             )
         ]
@@ -154,6 +169,14 @@ class Annotator:
             found = mentions(heads.topics, heads.thresholds, texts.rows(row, row + 1), parts.rows(at, end), spans)
             yield tuple(mention for mention in found if one.topics is None or mention.id in one.topics)
             at = end
+
+    def _emotions(self, whole: Floats) -> list[Emotion] | list[None]:
+        heads = self._bundle.heads
+        if not heads.tells_emotion:
+            return [None] * len(whole)
+        shares = heads.emotion(whole)
+        likeliest = shares.argmax(axis=-1)
+        return [Emotion(EMOTIONS[label], round(float(row[label]), PLACES)) for row, label in zip(shares, likeliest, strict=True)]
 
     def _topic_scores(self, vectors: Floats) -> TopicScores:
         return TopicScores(self._bundle.heads.topic_presence(vectors), self._bundle.heads.topic_sentiment(vectors))

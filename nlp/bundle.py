@@ -14,7 +14,8 @@ import numpy as np
 from core.errors import Misconfigured
 from nlp.backend import Backend
 from nlp.encode import Tokenizer, WordVectors
-from nlp.heads import PARTS, SENTIMENTS, TASKS, Calibration, Floats, Heads
+from nlp.heads import EMOTION, PARTS, SENTIMENTS, TASKS, Calibration, Floats, Heads
+from store.records import EMOTIONS
 
 BUNDLED = Path(__file__).parent.parent / "models" / "bundled"
 TOKENIZER, EMBEDDINGS, BODY, BODY_WEIGHTS, HEADS = "tokenizer.model", "embeddings.q4", "body.xml", "body.bin", "heads.npz"
@@ -118,16 +119,25 @@ def _heads(folder: Path, manifest: Mapping[str, object]) -> Heads:
         raise ModelInvalid(f"{folder / 'model.json'}: sentiment labels should be {SENTIMENTS}, found {labels.get('sentiment')}; {AGAIN}")
     with np.load(folder / HEADS) as stored:
         weights: dict[str, Floats] = {name: stored[name].astype(np.float32) for name in stored.files}
-    missing = {f"{task}.{part}" for task in TASKS for part in PARTS} - weights.keys()
+    tasks = (*TASKS, EMOTION) if _tells_emotion(folder, weights, labels) else TASKS
+    missing = {f"{task}.{part}" for task in tasks for part in PARTS} - weights.keys()
     if missing:
         raise ModelInvalid(f"{folder / HEADS}: lacks {', '.join(sorted(missing))}; {AGAIN}")
-    outputs = {"sentiment": 3, "complaint": 1, "presence": len(topics), "topic_sentiment": 3 * len(topics)}
-    for task, size in outputs.items():
-        _expect(folder / HEADS, f"labels of {task}", size, len(weights[f"{task}.out.bias"]))
+    outputs = {"sentiment": 3, "complaint": 1, "presence": len(topics), "topic_sentiment": 3 * len(topics), EMOTION: len(EMOTIONS)}
+    for task in tasks:
+        _expect(folder / HEADS, f"labels of {task}", outputs[task], len(weights[f"{task}.out.bias"]))
     thresholds = tuple(cast("list[float]", fitted["thresholds"]))
     _expect(folder / "model.json", "thresholds", len(topics), len(thresholds))
     temperature = cast("Mapping[str, float]", fitted["temperature"])
+    _expect(folder / "model.json", "as tasks with a temperature", sorted(tasks), sorted(temperature.keys() & set(tasks)))
     return Heads(weights, topics, Calibration(temperature, thresholds, cast(float, fitted["abstain_below"])))
+
+
+def _tells_emotion(folder: Path, weights: Mapping[str, Floats], labels: Mapping[str, list[str]]) -> bool:
+    """A folder may do without: then nothing of it names emotions."""
+    named, weighed = labels.get(EMOTION, []), any(name.startswith(f"{EMOTION}.") for name in weights)
+    _expect(folder / "model.json", "labels of emotion", list(EMOTIONS) if weighed else [], list(named))
+    return weighed
 
 
 def _expect(path: Path, what: str, expected: object, found: object) -> None:

@@ -14,6 +14,7 @@ Floats = NDArray[np.float32]
 EPSILON = np.float32(1e-5)  # of torch's LayerNorm, which trained the heads
 BLOCK = 32  # rows that are multiplied together
 TASKS = ("sentiment", "complaint", "presence", "topic_sentiment")
+EMOTION = "emotion"  # a task that a model may lack
 PARTS = ("norm.weight", "norm.bias", "dense.weight", "dense.bias", "out.weight", "out.bias")
 SENTIMENTS = ("negative", "neutral", "positive")
 
@@ -38,7 +39,7 @@ class Heads:
         self._weights = weights
 
     def logits(self, task: str, pooled: Floats) -> Floats:
-        """Raw outputs of one task of TASKS, before its temperature: (n, outputs)."""
+        """Raw outputs of one task, before its temperature: (n, outputs)."""
         part = {name: self._weights[f"{task}.{name}"] for name in PARTS}
         centred = pooled - pooled.mean(axis=-1, keepdims=True)
         scale = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON)
@@ -52,6 +53,15 @@ class Heads:
     def complaint(self, pooled: Floats) -> Floats:
         """(n,) probabilities that the text complains."""
         return sigmoid(self.logits("complaint", pooled)[:, 0], self.temperatures["complaint"])
+
+    @property
+    def tells_emotion(self) -> bool:
+        """Whether this model has a head for emotions."""
+        return f"{EMOTION}.out.bias" in self._weights
+
+    def emotion(self, pooled: Floats) -> Floats:
+        """(n, 7) probabilities of each of EMOTIONS; only where the model tells them."""
+        return softmax(self.logits(EMOTION, pooled), self.temperatures[EMOTION])
 
     def topic_presence(self, pooled: Floats) -> Floats:
         """(n, T) probabilities that a topic is spoken of; it is when its threshold is reached."""

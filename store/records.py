@@ -7,6 +7,8 @@ from typing import Literal
 
 Sentiment = Literal["negative", "neutral", "positive"]
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
+EmotionLabel = Literal["anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral"]
+EMOTIONS: tuple[EmotionLabel, ...] = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
 Kind = Literal["review", "survey", "social", "support", "chat", "email", "other"]
 KINDS: tuple[Kind, ...] = ("review", "survey", "social", "support", "chat", "email", "other")
 Measure = Literal["negative", "complaint", "volume"]
@@ -183,8 +185,16 @@ class Complaint:
 
 
 @dataclass(frozen=True, slots=True)
+class Emotion:
+    """The likeliest of EMOTIONS, and its probability."""
+
+    label: EmotionLabel
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Annotation:
-    """What the model says of one text; bears the versions of model and taxonomy."""
+    """What the model says of one text; bears the versions of model and taxonomy. `emotion` is None where the model tells none."""
 
     language: Language
     sentiment: SentimentScore
@@ -192,6 +202,7 @@ class Annotation:
     complaint: Complaint
     model: str
     taxonomy: str
+    emotion: Emotion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +230,7 @@ class FeedbackQuery:
     since: datetime | None = None
     until: datetime | None = None
     complaint: bool | None = None
+    emotion: EmotionLabel | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     limit: int = 100
     cursor: str | None = None

@@ -13,6 +13,7 @@ from store.records import (
     Annotation,
     Author,
     Complaint,
+    Emotion,
     Feedback,
     Language,
     NewFeedback,
@@ -132,6 +133,7 @@ def _to_annotation(row: AnyRow, topics: Sequence[TopicMention]) -> Annotation:
         complaint=Complaint(row.annotation_complaint, row.annotation_complaint_confidence),
         model=row.annotation_model,
         taxonomy=row.annotation_taxonomy,
+        emotion=None if row.annotation_emotion is None else Emotion(row.annotation_emotion, row.annotation_emotion_confidence),
     )
 
 
@@ -146,6 +148,8 @@ def annotation_values(annotation: Annotation) -> dict[str, Any]:
         "abstained": annotation.sentiment.abstained,
         "complaint": annotation.complaint.label,
         "complaint_confidence": annotation.complaint.confidence,
+        "emotion": None if annotation.emotion is None else annotation.emotion.label,
+        "emotion_confidence": None if annotation.emotion is None else annotation.emotion.confidence,
         "model": storable(annotation.model),
         "taxonomy": storable(annotation.taxonomy),
     }

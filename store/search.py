@@ -82,6 +82,7 @@ def _conditions(connection: Connection, workspace: int, query: FeedbackQuery) ->
         "language": annotations.c.language == query.language,
         "source": feedback.c.source == query.source,
         "complaint": annotations.c.complaint.is_(query.complaint),
+        "emotion": annotations.c.emotion == query.emotion,
     }
     conditions = [feedback.c.created_at >= (query.since or EPOCH), feedback.c.created_at < (query.until or NEVER)]
     conditions += [condition for name, condition in asked.items() if getattr(query, name) is not None and condition is not None]

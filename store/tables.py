@@ -151,6 +151,9 @@ annotations = Table(
     Column("model", Words, nullable=False),
     Column("taxonomy", Words, nullable=False),
     Column("annotated_at", UtcTime, nullable=False),
+    # Null where the model that answered tells no emotion.
+    Column("emotion", Words),
+    Column("emotion_confidence", Number),
     Index("ix_annotations_workspace_id", "workspace_id"),
 )
 

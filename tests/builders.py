@@ -11,6 +11,8 @@ from store import annotations, feedback
 from store.records import (
     Annotation,
     Complaint,
+    Emotion,
+    EmotionLabel,
     Feedback,
     Language,
     NewFeedback,
@@ -57,7 +59,7 @@ def a_mention(topic: str = "delivery", sentiment: Sentiment = "negative", *, sta
 
 def an_annotation(
     sentiment: Sentiment = "negative", topics: Sequence[str | TopicMention] = ("delivery",), *, complaint: bool | None = None,
-    language: str = "en", model: str = "koe-test-1", taxonomy: str = "1",
+    language: str = "en", model: str = "koe-test-1", taxonomy: str = "1", emotion: EmotionLabel | None = None,
 ) -> Annotation:  # fmt: skip
     """Topics given by name have the sentiment of the whole; a negative text is a complaint unless said otherwise."""
     scores: dict[Sentiment, float] = {"negative": 0.05, "neutral": 0.05, "positive": 0.05}
@@ -68,6 +70,7 @@ def an_annotation(
         complaint=Complaint(sentiment == "negative" if complaint is None else complaint, 0.8),
         model=model,
         taxonomy=taxonomy,
+        emotion=Emotion(emotion, 0.7) if emotion else None,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from nlp.annotator import Annotator, Prepared, TextInput
 from nlp.topics import load_taxonomy
-from store.records import Annotation, Complaint, Language, Sentiment, SentimentScore, Span, TopicMention
+from store.records import Annotation, Complaint, Emotion, Language, Sentiment, SentimentScore, Span, TopicMention
 
 WORDS: dict[str, tuple[Sentiment, str]] = {
     "late": ("negative", "delivery"),
@@ -55,4 +55,5 @@ class WordAnnotator(Annotator):
             complaint=Complaint(sentiment == "negative", 0.75),
             model=self.model,
             taxonomy=self.taxonomy.version,
+            emotion=Emotion("joy", 0.6) if sentiment == "positive" else None,
         )

@@ -26,10 +26,16 @@ def test_an_annotation_has_the_shape_of_the_contract(api: Client) -> None:
             },
             "topics": [{"id": "delivery", "confidence": 0.75, "sentiment": "negative", "evidence": [{"start": 8, "end": 12}]}],
             "complaint": {"label": True, "confidence": 0.75},
+            "emotion": None,
             "model": "words-1",
             "taxonomy": "1",
         }
     ]
+
+
+def test_an_annotation_tells_the_emotion_where_the_model_does(api: Client) -> None:
+    answer = api.post("/v1/classify", json={"texts": ["I love it"]}).json()["results"][0]
+    assert answer["emotion"] == {"label": "joy", "confidence": 0.6}
 
 
 def test_looks_for_the_topics_that_were_asked_for_only(api: Client) -> None:

@@ -211,6 +211,8 @@ def three(api: Client) -> Client:
         ("language=EN-us", ["3", "1"]),
         ("complaint=true", ["2", "1"]),
         ("complaint=false", ["3"]),
+        ("emotion=joy", ["3"]),
+        ("emotion=anger", []),
         ("from=2026-02-02", ["3", "2"]),
         ("to=2026-02-02", ["1"]),
         ("from=2026-02-02T18:00:00+09:00&to=2026-02-02T19:00:01%2B09:00", ["2"]),
@@ -237,7 +239,7 @@ def test_pages_hold_every_row_once(three: Client) -> None:
 @pytest.mark.parametrize(
     ("query", "field", "reason"),
     [
-        ("sentimnet=negative", "sentimnet", "valid are brand, complaint, cursor, from"),
+        ("sentimnet=negative", "sentimnet", "valid are brand, complaint, cursor, emotion, from"),
         ("sentiment=bad", "sentiment", "'negative', 'neutral' or 'positive'"),
         ("topic=weather", "topic", "valid are delivery"),
         ("theme=weather", "theme", "valid are delivery"),
@@ -251,6 +253,7 @@ def test_pages_hold_every_row_once(three: Client) -> None:
         ("cursor=xyz", "cursor", "not one of ours"),
         ("limit=1001", "limit", "less than or equal to 1000"),
         ("complaint=perhaps", "complaint", "boolean"),
+        ("emotion=rage", "emotion", "'surprise' or 'neutral'"),
         ("source=a&source=b", "source", "given 2 times"),
         ("attributes.=a", "attributes.", "attributes.<name>"),
     ],

@@ -19,7 +19,7 @@ def test_lines_come_back_in_order_with_their_annotation(koe: Koe) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     assert (first["text"], first["annotation"]["language"]["code"]) == ("The parcel came late and nobody answers.", "en")
     assert (second["text"], second["annotation"]["language"]["code"]) == ("最高の商品でした!", "ja")
-    assert set(first["annotation"]) == {"language", "sentiment", "topics", "complaint", "model", "taxonomy"}
+    assert set(first["annotation"]) == {"language", "sentiment", "topics", "complaint", "emotion", "model", "taxonomy"}
 
 
 def test_a_broken_line_keeps_its_place_and_the_exit_code_tells(koe: Koe) -> None:

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from nlp.annotator import Annotator, SentimentModel
 from nlp.bundle import BUNDLED, TOKENIZER, Bundle
 from nlp.encode import Tokenizer
-from nlp.heads import PARTS, Calibration, Heads
+from nlp.heads import EMOTION, PARTS, Calibration, Heads
 from nlp.language import LanguageDetector, open_detector
 from nlp.topics import load_taxonomy
+from store.records import EMOTIONS
 
 HIDDEN = 8
 
@@ -37,11 +38,13 @@ class FakeBackend:
         return [np.stack([np.random.default_rng(token).normal(size=HIDDEN) for token in window]).astype(np.float32) for window in windows]
 
 
-def fake_bundle(*, thresholds: float = 0.5, abstain_below: float = 0.4, max_tokens: int = 128) -> Bundle:
+def fake_bundle(*, thresholds: float = 0.5, abstain_below: float = 0.4, max_tokens: int = 128, emotion: bool = False) -> Bundle:
     """The bundled tokenizer with heads of random weights."""
     generator = np.random.default_rng(7)
     topics = [topic.id for topic in load_taxonomy().topics]
     outputs = {"sentiment": 3, "complaint": 1, "presence": len(topics), "topic_sentiment": 3 * len(topics)}
+    if emotion:
+        outputs[EMOTION] = len(EMOTIONS)
     shapes = {"norm": (HIDDEN,), "dense": (HIDDEN, HIDDEN)}
     weights = {
         f"{task}.{part}": generator.normal(size=_shape(part, shapes, size)).astype(np.float32)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.errors import InvalidInput
 from nlp.annotator import BUDGET, Annotator, TextInput
 from nlp.pooling import Floats
-from store.records import Annotation, Language
+from store.records import EMOTIONS, Annotation, Language
 from tests.nlp.fakes import FakeBackend, fake_annotator, fake_bundle
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=300)
@@ -83,6 +83,13 @@ def test_probabilities_add_up_and_the_likeliest_is_the_label(annotator: Annotato
         assert round(sum(sentiment.scores.values()), 4) == 1.0
         assert sentiment.confidence == max(sentiment.scores.values()) == sentiment.scores[sentiment.label]
         assert 0.5 <= annotation.complaint.confidence <= 1.0
+
+
+def test_a_model_with_a_head_for_emotions_tells_the_likeliest_one() -> None:
+    bundle = fake_bundle(emotion=True)
+    found = [annotation.emotion for annotation in fake_annotator(bundle=bundle).annotate(inputs(TEXTS))]
+    assert all(emotion is not None and emotion.label in EMOTIONS and 1 / 7 <= emotion.confidence <= 1 for emotion in found)
+    assert [annotation.emotion for annotation in fake_annotator().annotate(inputs(TEXTS))] == [None] * len(TEXTS)
 
 
 def test_abstains_where_it_is_unsure() -> None:

@@ -2,12 +2,16 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from nlp.bundle import BODY_WEIGHTS, BUNDLED, EMBEDDINGS, HEADS, ModelInvalid, load_bundle
+from nlp.bundle import BODY_WEIGHTS, BUNDLED, EMBEDDINGS, HEADS, ModelInvalid, load_bundle, sha256_of
+from nlp.heads import EMOTION, PARTS
+from store.records import EMOTIONS
 
 MEGABYTE = 1024 * 1024
 
@@ -72,6 +76,42 @@ def test_labels_in_another_order_are_refused(folder: Path) -> None:
     labels = json.loads((folder / "model.json").read_text())["labels"]
     edit(folder, labels={**labels, "sentiment": ["positive", "neutral", "negative"]})
     with pytest.raises(ModelInvalid, match="sentiment labels should be"):
+        load_bundle(folder)
+
+
+def with_emotion(folder: Path, *, labels: Sequence[str], outputs: int) -> None:
+    """Adds a head for emotions to the folder."""
+    with np.load(folder / HEADS) as stored:
+        arrays = {name: stored[name] for name in stored.files if not name.startswith(f"{EMOTION}.")}
+    arrays |= {f"{EMOTION}.{part}": arrays[f"sentiment.{part}"] for part in PARTS}
+    arrays |= {f"{EMOTION}.out.weight": np.zeros((outputs, 384), np.float32), f"{EMOTION}.out.bias": np.zeros(outputs, np.float32)}
+    np.savez(folder / HEADS, allow_pickle=False, **arrays)
+    manifest = json.loads((folder / "model.json").read_text())
+    manifest["labels"][EMOTION] = labels
+    manifest["calibration"]["temperature"][EMOTION] = 1.0
+    manifest["files"][HEADS]["sha256"] = sha256_of(folder / HEADS)
+    edit(folder, **manifest)
+
+
+def test_a_head_for_emotions_is_optional(folder: Path) -> None:
+    with_emotion(folder, labels=EMOTIONS, outputs=len(EMOTIONS))
+    assert load_bundle(folder).heads.tells_emotion
+
+
+def test_a_head_for_emotions_must_fit_its_labels(folder: Path) -> None:
+    with_emotion(folder, labels=EMOTIONS, outputs=3)
+    with pytest.raises(ModelInvalid, match=r"expected 7 labels of emotion, found 3"):
+        load_bundle(folder)
+    with_emotion(folder, labels=["joy", "anger"], outputs=len(EMOTIONS))
+    with pytest.raises(ModelInvalid, match=r"model\.json: expected .*'surprise', 'neutral'\] labels of emotion, found \['joy', 'anger'\]"):
+        load_bundle(folder)
+
+
+def test_a_task_without_a_temperature_is_named(folder: Path) -> None:
+    manifest = json.loads((folder / "model.json").read_text())
+    del manifest["calibration"]["temperature"]["complaint"]
+    edit(folder, **manifest)
+    with pytest.raises(ModelInvalid, match="as tasks with a temperature"):
         load_bundle(folder)
 
 

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nlp.heads import TASKS, Calibration, Heads
+from nlp.heads import EMOTION, Calibration, Heads
 
 HIDDEN, TOPICS = 8, ("price", "food")
-OUTPUTS = {"sentiment": 3, "complaint": 1, "presence": 2, "topic_sentiment": 6}
+OUTPUTS = {"sentiment": 3, "complaint": 1, "presence": 2, "topic_sentiment": 6, EMOTION: 7}
 
 
 def a_calibration(**temperature: float) -> Calibration:
-    return Calibration(dict.fromkeys(TASKS, 1.0) | temperature, (0.4, 0.6), 0.5)
+    return Calibration(dict.fromkeys(OUTPUTS, 1.0) | temperature, (0.4, 0.6), 0.5)
 
 
 def some_weights() -> dict[str, NDArray[np.float32]]:
     random = np.random.default_rng(0)
     shapes: dict[str, Any] = {"norm.weight": HIDDEN, "norm.bias": HIDDEN, "dense.weight": (HIDDEN, HIDDEN), "dense.bias": HIDDEN}
-    weights = {f"{task}.{name}": random.normal(size=shape) for task in TASKS for name, shape in shapes.items()}
+    weights = {f"{task}.{name}": random.normal(size=shape) for task in OUTPUTS for name, shape in shapes.items()}
     for task, size in OUTPUTS.items():
         weights |= {f"{task}.out.weight": random.normal(size=(size, HIDDEN)), f"{task}.out.bias": random.normal(size=size)}
     return {name: value.astype(np.float32) for name, value in weights.items()}
@@ -43,7 +43,9 @@ def test_answers_are_probabilities_of_the_promised_shapes() -> None:
     assert heads.topic_sentiment(x).shape == (5, 2, 3)
     assert heads.complaint(x).shape == (5,)
     assert heads.topic_presence(x).shape == (5, 2)
+    assert heads.emotion(x).shape == (5, 7)
     assert heads.sentiment(x).sum(axis=1) == pytest.approx(np.ones(5))
+    assert heads.emotion(x).sum(axis=1) == pytest.approx(np.ones(5))
     assert ((heads.topic_presence(x) > 0) & (heads.topic_presence(x) < 1)).all()
 
 
@@ -51,6 +53,12 @@ def test_a_row_has_the_same_answer_alone_and_among_others() -> None:
     heads, x = Heads(some_weights(), TOPICS, a_calibration()), vectors(70)
     together = heads.topic_sentiment(x)
     assert all(np.array_equal(heads.topic_sentiment(x[row : row + 1])[0], together[row]) for row in range(70))
+
+
+def test_a_model_may_lack_the_head_for_emotions() -> None:
+    weights = {name: value for name, value in some_weights().items() if not name.startswith(EMOTION)}
+    assert not Heads(weights, TOPICS, a_calibration()).tells_emotion
+    assert Heads(some_weights(), TOPICS, a_calibration()).tells_emotion
 
 
 def test_no_rows_have_no_answers() -> None:

@@ -20,7 +20,7 @@ def texts(connection: Connection, workspace: Workspace, query: FeedbackQuery) ->
 def fill(connection: Connection, workspace: Workspace) -> None:
     rows = [
         (a_new_feedback("Parcel late", hours_ago=3, source="shop", attributes={"plan": "pro"}), an_annotation("negative", ["delivery"])),
-        (a_new_feedback("Nice staff", hours_ago=2, attributes={"plan": "free"}), an_annotation("positive", ["staff"])),
+        (a_new_feedback("Nice staff", hours_ago=2, attributes={"plan": "free"}), an_annotation("positive", ["staff"], emotion="joy")),
         (
             a_new_feedback("配送が遅い", hours_ago=1),
             an_annotation("negative", [a_mention("delivery", "negative"), a_mention("app", "positive")], language="ja"),
@@ -40,6 +40,8 @@ def fill(connection: Connection, workspace: Workspace) -> None:
         (FeedbackQuery(language="ja"), ["配送が遅い"]),
         (FeedbackQuery(source="shop"), ["Parcel late"]),
         (FeedbackQuery(complaint=False), ["Nice staff"]),
+        (FeedbackQuery(emotion="joy"), ["Nice staff"]),
+        (FeedbackQuery(emotion="anger"), []),
         (FeedbackQuery(attributes={"plan": "free"}), ["Nice staff"]),
         (FeedbackQuery(attributes={'pl"an\\': "free"}), []),
         (FeedbackQuery(since=NOW - timedelta(hours=2), until=NOW - timedelta(hours=1)), ["Nice staff"]),
