@@ -36,6 +36,7 @@ from api.model import Model
 from api.observe import Observe
 from api.openapi import DescribedApp
 from api.services import Services
+from api.workspace_models import WorkspaceModels
 from core.nudges import Nudge, no_nudge
 from core.settings import Settings
 from core.times import utcnow
@@ -75,6 +76,7 @@ def create_app(
     metrics = Metrics()
     model = Model(annotator, max_waiting_texts=settings.classify_queue)
     doorkeeper = Doorkeeper(Keyring(database, time.monotonic), open_to=None)
+    workspace_models = WorkspaceModels(database, time.monotonic)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -85,6 +87,7 @@ def create_app(
         yield
         await model.stop()
         await doorkeeper.keyring.settle()
+        await workspace_models.settle()
 
     app = DescribedApp(
         title="Koe",
@@ -106,6 +109,7 @@ def create_app(
         connectors=connectors,
         taxonomy=load_taxonomy(),
         model=model,
+        workspace_models=workspace_models,
         metrics=metrics,
     )
     for noun in NOUNS:

@@ -1,33 +1,24 @@
 """Who calls, and what they may do: Bearer keys, looked up by hash, remembered for seconds so that a call of the model needs no database."""
 
-import asyncio
 import hashlib
 import ipaddress
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from anyio import to_thread
 from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
 from api.errors import Forbidden, Unauthorized
+from api.remembered import Remembered
 from core.errors import Misconfigured
-from core.logs import get_logger
 from core.settings import Settings
 from store.database import Database
 from store.keys import authenticate
 from store.records import KEY_SCOPES, Key, KeyScope
 
-log = get_logger(__name__)
-FRESH_SECONDS = 5.0
-"""So long a key is not looked up again: a revoked key stops working after it."""
-STALE_SECONDS = 30.0
-"""So long a known key still passes while it is looked up anew beside the request: no call of the model waits for the database."""
-MOST_KEYS = 1024
 LONGEST_KEY = 200
 
 
@@ -43,62 +34,25 @@ class Caller:
         return scope in self.scopes or "admin" in self.scopes
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    key: Key | None
-    since: float
-
-
 class Keyring:
     """Answers of the key table, each kept for seconds and under the hash of the key, never the key itself. One event loop uses it."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
-        self._clock = clock
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._refreshing: dict[bytes, asyncio.Task[Key | None]] = {}
+        # Who was refused is looked up before being refused again: the key may have been made a moment ago.
+        self._keys = Remembered[bytes, Key | None]("keys", clock, outlasts=lambda key: key is not None)
 
     async def find(self, plain: str) -> Key | None:
         """The key, or None when it is unknown or revoked. Raises TransientError when the database is away and the key not remembered."""
-        digest = hashlib.sha256(plain.encode("utf-8", "replace")).digest()
-        known = self._known.get(digest)
-        age = STALE_SECONDS if known is None else self._clock() - known.since
-        if known is not None and age < FRESH_SECONDS:
-            return known.key
-        refresh = self._refresh(digest, plain)
-        if known is not None and known.key is not None and age < STALE_SECONDS:
-            return known.key
-        return await asyncio.shield(refresh)
+        return await self._keys.find(hashlib.sha256(plain.encode("utf-8", "replace")).digest(), lambda: self._read(plain))
 
     def forget(self) -> None:
         """Look every key up again: one was revoked."""
-        self._known.clear()
+        self._keys.forget()
 
     async def settle(self) -> None:
         """Wait for look-ups under way, at the end of the process."""
-        await asyncio.gather(*self._refreshing.values(), return_exceptions=True)
-
-    def _refresh(self, digest: bytes, plain: str) -> asyncio.Task[Key | None]:
-        """One look-up at a time for each key, however many requests wait for it."""
-        if digest not in self._refreshing:
-            task = asyncio.create_task(self._look_up(digest, plain))
-            task.add_done_callback(lambda done: self._finish(digest, done))
-            self._refreshing[digest] = task
-        return self._refreshing[digest]
-
-    def _finish(self, digest: bytes, done: "asyncio.Task[Key | None]") -> None:
-        self._refreshing.pop(digest, None)
-        if not done.cancelled() and (error := done.exception()) is not None:
-            log.warning("keys.not_looked_up", error=type(error).__name__)
-
-    async def _look_up(self, digest: bytes, plain: str) -> Key | None:
-        started = self._clock()
-        key = await to_thread.run_sync(self._read, plain)
-        self._known[digest] = _Known(key, started)
-        self._known.move_to_end(digest)
-        while len(self._known) > MOST_KEYS:
-            self._known.popitem(last=False)
-        return key
+        await self._keys.settle()
 
     def _read(self, plain: str) -> Key | None:
         with self._database.read() as connection:

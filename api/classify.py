@@ -49,7 +49,7 @@ class ClassifyOut(BaseModel):
         }
     },
 )
-async def classify_texts(body: ClassifyIn, request: Request, _caller: Classifier, services: With) -> ClassifyOut:
+async def classify_texts(body: ClassifyIn, request: Request, caller: Classifier, services: With) -> ClassifyOut:
     for number, text in enumerate(body.texts):
         if is_blank(text):
             raise InvalidInput("empty or only white space; give at least one visible character", field=f"texts.{number}")
@@ -57,9 +57,8 @@ async def classify_texts(body: ClassifyIn, request: Request, _caller: Classifier
         check_topic(topic, services.taxonomy, "topics")
     language = known_language(body.language)
     inputs = [TextInput(text, language, body.question) for text in body.texts]
-    batcher = services.model.batcher
     topics = None if body.topics is None else frozenset(body.topics)
-    annotations = await while_connected(request, batcher.annotate(inputs, topics))
+    annotations = await while_connected(request, services.annotate(caller.workspace_id, inputs, topics))
     services.metrics.texts_annotated.labels("classify").inc(len(annotations))
     return ClassifyOut(model=annotations[0].model, results=[AnnotationOut.model_validate(annotation) for annotation in annotations])
 

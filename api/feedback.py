@@ -178,7 +178,7 @@ async def annotate_now(services: Services, workspace_id: str, ids: Sequence[str]
     around = await to_thread.run_sync(_load_circumstances, services, waiting)
     inputs = [input_of(*one) for one in zip(waiting, around, strict=True)]
     try:
-        fresh = await services.model.batcher.annotate(inputs) if inputs else []
+        fresh = await services.annotate(workspace_id, inputs) if inputs else []
     except Exception as error:  # the edge of a batch: the rows are stored, and whatever befell the model is for the workers to try again
         log.warning("feedback.not_annotated_now", rows=len(inputs), error=type(error).__name__)
         fresh = []

@@ -50,6 +50,11 @@ class Model:
             raise NotReady(self.failure or "The model is being loaded")
         return self._batcher
 
+    @property
+    def weights(self) -> str:
+        """What the adaptation of a workspace must have been fitted on. Raises NotReady."""
+        return self.batcher.weights
+
     async def _open(self) -> None:
         try:
             annotator = await asyncio.to_thread(self._load)

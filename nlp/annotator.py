@@ -13,15 +13,18 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from core.errors import Misconfigured
 from core.settings import Settings
+from nlp.adaptation import Adaptation
 from nlp.backend import STEP, Backend, padded_length
 from nlp.batching import Window, batches, windows_of
 from nlp.bundle import BUNDLED, Bundle, load_bundle
 from nlp.clean import clean
+from nlp.heads import Heads
 from nlp.language import LanguageDetector, open_detector
 from nlp.mentions import PLACES, TopicScores, mentions
 from nlp.pooling import Floats, Pooled, pool
 from nlp.segments import split
 from nlp.topics import Taxonomy, load_taxonomy
+from nlp.workspace_model import PLAIN, WorkspaceModel
 from store.records import (
     EMOTIONS,
     SENTIMENTS,
@@ -65,7 +68,10 @@ class TextInput:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A text ready for the model. `spans` are its segments; `padded_tokens` is its cost; `cleaned` is for a sentiment model of its own."""
+    """A text ready for the model. `spans` are its segments; `padded_tokens` is its cost; `cleaned` is for a sentiment model of its own.
+
+    `workspace` is what its workspace adds to the shared model.
+    """
 
     language: Language
     spans: tuple[Span, ...]
@@ -73,10 +79,12 @@ class Prepared:
     padded_tokens: int
     cleaned: str
     topics: frozenset[str] | None
+    workspace: WorkspaceModel = PLAIN
 
 
 class Annotator:
-    """The model with everything around it. A text gets the same annotation alone and in any batch, in any order.
+    """The model with everything around it. A text gets the same annotation alone and in any batch, in any order, whatever the workspaces
+    of the others: all share the pass through the body, and only the small heads after it differ.
 
     `prepare` may run in many threads at once; `answer` and `annotate` take turns.
     """
@@ -88,6 +96,8 @@ class Annotator:
         self.taxonomy = taxonomy
         own = f"{bundle.name}-{bundle.version}"
         self.model = own if sentiment is None else f"{sentiment.name} + {own}"
+        self.weights = bundle.digest
+        """What the adaptation of a workspace must have been fitted on."""
         self._bundle, self._backend, self._detector, self._sentiment = bundle, backend, detector, sentiment
         self._turn = threading.Lock()
 
@@ -96,15 +106,26 @@ class Annotator:
         """What computes, for logs and metrics."""
         return self._backend.name
 
-    def annotate(self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None) -> list[Annotation]:
-        """One annotation per text, in order; `topics` restricts the answer to these ids. InvalidInput for an unknown one."""
-        return self.answer(self.prepare(texts, topics=topics))
+    def versions(self, workspace: WorkspaceModel = PLAIN) -> tuple[str, str]:
+        """The model and the taxonomy that an annotation of this workspace bears: `koe-e5-small-1+a3`, `1+t7`."""
+        adaptation = self._adaptation_of(workspace)
+        model = self.model if adaptation is None else f"{self.model}+a{adaptation.number}"
+        taxonomy = self.taxonomy.version
+        return model, taxonomy if workspace.topics is None else f"{taxonomy}+{workspace.topics.version}"
 
-    def prepare(self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None) -> list[Prepared]:
+    def annotate(
+        self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None, workspace: WorkspaceModel = PLAIN
+    ) -> list[Annotation]:
+        """One annotation per text, in order; `topics` restricts the answer to these ids. InvalidInput for an unknown one."""
+        return self.answer(self.prepare(texts, topics=topics, workspace=workspace))
+
+    def prepare(
+        self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None, workspace: WorkspaceModel = PLAIN
+    ) -> list[Prepared]:
         """All that needs no model: language, segments, cleaning, token ids. Any text passes. InvalidInput for an unknown topic."""
         if topics is not None:
-            self.taxonomy.check(topics)
-        return [self._prepare(text, topics) for text in texts]
+            self.taxonomy.check(topics - (workspace.topics.ids if workspace.topics else frozenset()))
+        return [self._prepare(text, topics, workspace) for text in texts]
 
     def answer(self, prepared: Sequence[Prepared]) -> list[Annotation]:
         """One annotation per prepared text, in order; their states are computed in batches of BUDGET padded tokens."""
@@ -113,7 +134,7 @@ class Annotator:
             answers.update(zip(batch, self._answer([prepared[index] for index in batch]), strict=True))
         return [answers[index] for index in range(len(prepared))]
 
-    def _prepare(self, given: TextInput, topics: frozenset[str] | None) -> Prepared:
+    def _prepare(self, given: TextInput, topics: frozenset[str] | None, workspace: WorkspaceModel) -> Prepared:
         spans = split(given.text)
         cleaned = [clean(given.text[span.start : span.end]) for span in spans]
         tokenizer = self._bundle.tokenizer
@@ -125,6 +146,7 @@ class Annotator:
             padded_tokens=sum(padded_length(len(window.ids)) for window in windows),
             cleaned=" ".join(cleaned) if self._sentiment else "",
             topics=topics,
+            workspace=workspace,
         )
 
     def _language(self, given: TextInput) -> Language:
@@ -140,51 +162,76 @@ class Annotator:
             scores = self._sentiment.scores([one.cleaned for one in prepared]) if self._sentiment else None
         remaining = iter(states)
         pooled = [pool(one.windows, list(islice(remaining, len(one.windows)))) for one in prepared]
+        answers: dict[int, Annotation] = {}
+        for workspace, rows in _by_workspace(prepared).items():
+            texts = [prepared[row] for row in rows], [pooled[row] for row in rows]
+            answers.update(zip(rows, self._read(workspace, *texts, None if scores is None else scores[rows]), strict=True))
+        return [answers[row] for row in range(len(prepared))]
+
+    def _read(
+        self, workspace: WorkspaceModel, prepared: Sequence[Prepared], pooled: Sequence[Pooled], scores: Floats | None
+    ) -> Iterator[Annotation]:
+        """Annotations of texts of one workspace; `scores` (n, 3) are their sentiments where a model of its own gave them."""
+        adaptation = self._adaptation_of(workspace)
+        heads = self._bundle.heads if adaptation is None else self._bundle.heads.replaced(adaptation.arrays, adaptation.calibration)
         whole = np.stack([one.whole for one in pooled])
-        heads = self._bundle.heads
-        complaints = heads.complaint(whole)
-        return [
-            Annotation(
-                one.language, self._sentiment_of(row), topics, _complaint(float(complains)), self.model, self.taxonomy.version, emotion
-            )
-            for one, row, topics, complains, emotion in zip(
-                prepared,
-                heads.sentiment(whole) if scores is None else scores,
-                self._topics(prepared, pooled, whole),
-                complaints,
-                self._emotions(whole),
-                strict=True,
-            )
-        ]
+        model, taxonomy = self.versions(workspace)
+        for one, row, topics, complains, emotion in zip(
+            prepared,
+            heads.sentiment(whole) if scores is None else scores,
+            _topics(heads, prepared, pooled, whole),
+            heads.complaint(whole),
+            _emotions(heads, whole),
+            strict=True,
+        ):
+            sentiment = _sentiment(row, heads.abstain_below)
+            yield Annotation(one.language, sentiment, topics, _complaint(float(complains)), model, taxonomy, emotion)
 
-    def _topics(self, prepared: Sequence[Prepared], pooled: Sequence[Pooled], whole: Floats) -> Iterator[tuple[TopicMention, ...]]:
-        heads = self._bundle.heads
-        texts = self._topic_scores(whole)
-        # A text of one segment is its own evidence: only the segments of the others are read by themselves.
-        parts = self._topic_scores(np.concatenate([whole[:0], *(one.segments for one in pooled if len(one.numbers) > 1)]))
-        at = 0
-        for row, (one, vectors) in enumerate(zip(prepared, pooled, strict=True)):
-            end = at + (len(vectors.numbers) if len(vectors.numbers) > 1 else 0)
-            spans = [one.spans[number] for number in vectors.numbers]
-            found = mentions(heads.topics, heads.thresholds, texts.rows(row, row + 1), parts.rows(at, end), spans)
-            yield tuple(mention for mention in found if one.topics is None or mention.id in one.topics)
-            at = end
+    def _adaptation_of(self, workspace: WorkspaceModel) -> Adaptation | None:
+        """The workspace's own heads, unless they belong to other weights than these."""
+        adaptation = workspace.adaptation
+        return adaptation if adaptation is not None and adaptation.weights == self.weights else None
 
-    def _emotions(self, whole: Floats) -> list[Emotion] | list[None]:
-        heads = self._bundle.heads
-        if not heads.tells_emotion:
-            return [None] * len(whole)
-        shares = heads.emotion(whole)
-        likeliest = shares.argmax(axis=-1)
-        return [Emotion(EMOTIONS[label], round(float(row[label]), PLACES)) for row, label in zip(shares, likeliest, strict=True)]
 
-    def _topic_scores(self, vectors: Floats) -> TopicScores:
-        return TopicScores(self._bundle.heads.topic_presence(vectors), self._bundle.heads.topic_sentiment(vectors))
+def _by_workspace(prepared: Sequence[Prepared]) -> dict[WorkspaceModel, list[int]]:
+    rows: dict[WorkspaceModel, list[int]] = {}
+    for row, one in enumerate(prepared):
+        rows.setdefault(one.workspace, []).append(row)
+    return rows
 
-    def _sentiment_of(self, row: Floats) -> SentimentScore:
-        scores = _shares(row)
-        label = max(SENTIMENTS, key=scores.__getitem__)
-        return SentimentScore(label, scores[label], scores, abstained=scores[label] < self._bundle.heads.abstain_below)
+
+def _topics(heads: Heads, prepared: Sequence[Prepared], pooled: Sequence[Pooled], whole: Floats) -> Iterator[tuple[TopicMention, ...]]:
+    texts = _topic_scores(heads, whole)
+    # A text of one segment is its own evidence: only the segments of the others are read by themselves.
+    parts = _topic_scores(heads, np.concatenate([whole[:0], *(one.segments for one in pooled if len(one.numbers) > 1)]))
+    at = 0
+    for row, (one, vectors) in enumerate(zip(prepared, pooled, strict=True)):
+        end = at + (len(vectors.numbers) if len(vectors.numbers) > 1 else 0)
+        spans = [one.spans[number] for number in vectors.numbers]
+        found = mentions(heads.topics, heads.thresholds, texts.rows(row, row + 1), parts.rows(at, end), spans)
+        if one.workspace.topics is not None:
+            own = one.workspace.topics.mentions(vectors, one.spans)
+            found = tuple(sorted([*found, *own], key=lambda mention: (-mention.confidence, mention.id)))
+        yield tuple(mention for mention in found if one.topics is None or mention.id in one.topics)
+        at = end
+
+
+def _emotions(heads: Heads, whole: Floats) -> list[Emotion] | list[None]:
+    if not heads.tells_emotion:
+        return [None] * len(whole)
+    shares = heads.emotion(whole)
+    likeliest = shares.argmax(axis=-1)
+    return [Emotion(EMOTIONS[label], round(float(row[label]), PLACES)) for row, label in zip(shares, likeliest, strict=True)]
+
+
+def _topic_scores(heads: Heads, vectors: Floats) -> TopicScores:
+    return TopicScores(heads.topic_presence(vectors), heads.topic_sentiment(vectors))
+
+
+def _sentiment(row: Floats, abstain_below: float) -> SentimentScore:
+    scores = _shares(row)
+    label = max(SENTIMENTS, key=scores.__getitem__)
+    return SentimentScore(label, scores[label], scores, abstained=scores[label] < abstain_below)
 
 
 def _shares(row: Floats) -> dict[Sentiment, float]:

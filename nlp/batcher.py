@@ -13,6 +13,7 @@ from functools import partial
 
 from core.errors import Overloaded, TransientError
 from nlp.annotator import Annotator, Prepared, TextInput
+from nlp.workspace_model import PLAIN, WorkspaceModel
 from store.records import Annotation
 
 CHUNK = 16  # texts prepared in one go: a request for 256 leaves the threads to others in between
@@ -65,6 +66,11 @@ class Batcher:
         """Texts the model answers in a second, as measured lately; 0 before the first batch."""
 
     @property
+    def weights(self) -> str:
+        """`Annotator.weights`."""
+        return self._annotator.weights
+
+    @property
     def queued_texts(self) -> int:
         """Texts that are prepared and not in the model yet."""
         return sum(len(request.waiting) for request in self._requests)
@@ -82,7 +88,9 @@ class Batcher:
         self._preparers.shutdown()
         self._model.shutdown()
 
-    async def annotate(self, texts: Sequence[TextInput], topics: frozenset[str] | None = None) -> list[Annotation]:
+    async def annotate(
+        self, texts: Sequence[TextInput], topics: frozenset[str] | None = None, *, workspace: WorkspaceModel = PLAIN
+    ) -> list[Annotation]:
         """One annotation per text, in order; cancel it and its texts that still wait cost the model nothing.
 
         Raises Overloaded (with the seconds after which the queue should have room) when the queue is full, TransientError while
@@ -96,7 +104,7 @@ class Batcher:
             )
         self.waiting_texts += len(texts)
         try:
-            prepared = await self._prepare(texts, topics)
+            prepared = await self._prepare(texts, topics, workspace)
             return await self._ask(prepared) if prepared else []
         finally:
             self.waiting_texts -= len(texts)
@@ -105,12 +113,12 @@ class Batcher:
     def _seconds_to_wait(self) -> float:
         return min(max(self.waiting_texts / self.rate, 1.0), LONGEST_WAIT) if self.rate else 1.0
 
-    async def _prepare(self, texts: Sequence[TextInput], topics: frozenset[str] | None) -> list[Prepared]:
+    async def _prepare(self, texts: Sequence[TextInput], topics: frozenset[str] | None, workspace: WorkspaceModel) -> list[Prepared]:
         loop = asyncio.get_running_loop()
         prepared: list[Prepared] = []
         for at in range(0, len(texts), CHUNK):
-            chunk = texts[at : at + CHUNK]
-            prepared += await loop.run_in_executor(self._preparers, partial(self._annotator.prepare, chunk, topics=topics))
+            prepare = partial(self._annotator.prepare, texts[at : at + CHUNK], topics=topics, workspace=workspace)
+            prepared += await loop.run_in_executor(self._preparers, prepare)
         return prepared
 
     async def _ask(self, prepared: Sequence[Prepared]) -> list[Annotation]:

@@ -29,11 +29,15 @@ class ModelInvalid(Misconfigured):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """An opened model folder; the backend is opened when asked for, for it takes the memory."""
+    """An opened model folder; the backend is opened when asked for, for it takes the memory.
+
+    `digest` is the SHA-256 of the manifest, which holds the checksum of every file: another digest, other weights or another calibration.
+    """
 
     folder: Path
     name: str
     version: str
+    digest: str
     taxonomy_version: str
     max_tokens: int
     hidden: int
@@ -67,6 +71,7 @@ def load_bundle(folder: Path) -> Bundle:
         folder=folder,
         name=cast(str, _field(folder, manifest, "name", str)),
         version=cast(str, _field(folder, manifest, "version", str)),
+        digest=hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest(),
         taxonomy_version=cast(str, _field(folder, manifest, "taxonomy", str)),
         max_tokens=cast(int, _field(folder, manifest, "max_tokens", int)),
         hidden=cast(int, _field(folder, manifest, "hidden", int)),

@@ -38,6 +38,10 @@ class Heads:
         self.temperatures = calibration.temperature
         self._weights = weights
 
+    def replaced(self, arrays: Mapping[str, Floats], calibration: Calibration) -> Heads:
+        """These heads with other values for the arrays that are named, and another calibration."""
+        return Heads({**self._weights, **arrays}, self.topics, calibration)
+
     def logits(self, task: str, pooled: Floats) -> Floats:
         """Raw outputs of one task, before its temperature: (n, outputs)."""
         part = {name: self._weights[f"{task}.{name}"] for name in PARTS}

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, select, update
 from store.buckets import touch, touch_later_reposts
 from store.dialect import AnyRow, insert_all, row_id, upsert
 from store.feedback import load_annotated
+from store.model_changes import note_model
 from store.records import Annotation, Feedback
 from store.rows import annotation_values, topic_values
 from store.tables import annotation_topics, annotations, feedback
@@ -17,7 +18,8 @@ from store.tables import annotation_topics, annotations, feedback
 def save_annotations(connection: Connection, annotated: Sequence[tuple[Feedback, Annotation]], now: datetime) -> int:
     """Save answers for claimed texts of any workspace and end their claims; how many changed anything.
 
-    An answer for a text that was edited or erased meanwhile is dropped; saving the same answer again changes nothing.
+    An answer for a text that was edited or erased meanwhile is dropped; saving the same answer again changes nothing. Counts are made of
+    these answers from now on, so in the same transaction it is noted which model gave them.
     """
     rows = _lock(connection, [one for one, _ in annotated])
     current = {row.id: answer for one, answer in annotated if (row := rows.get(int(one.id))) and row.revision == one.revision}
@@ -38,6 +40,8 @@ def save_annotations(connection: Connection, annotated: Sequence[tuple[Feedback,
     if topics:
         connection.execute(*insert_all(connection, annotation_topics, topics))
     _touch(connection, [rows[key] for key in ids])
+    for workspace, model, taxonomy in sorted({(rows[key].workspace_id, news[key].model, news[key].taxonomy) for key in ids}):
+        note_model(connection, str(workspace), model, taxonomy, now)
     return len(ids)
 
 

@@ -206,6 +206,24 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredAdaptation:
+    """Heads that a workspace fitted, as nlp writes and reads them. `number` counts those of the workspace; `weights` names the shared
+    model that they belong to and are of use with alone; `digest` is the SHA-256 of `content`."""
+
+    number: int
+    weights: str
+    content: bytes
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWorkspaceModel:
+    """What one workspace adds to a shared model, as it is stored; nlp opens it."""
+
+    adaptation: StoredAdaptation | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnnotatedFeedback:
     """A stored text with its annotation, or None while it waits (`error` says why it could not be annotated)."""
 

@@ -425,13 +425,28 @@ heartbeats = Table(
     Column("at", UtcTime, nullable=False),
 )
 
-# Which model annotates from when on; of the whole installation, not of a workspace.
+# Which model annotates a workspace from when on.
 model_changes = Table(
     "model_changes",
     metadata,
     _id(),
+    _workspace(),
     Column("model", Words, nullable=False),
     Column("taxonomy", Words, nullable=False),
     Column("since", UtcTime, nullable=False),
+    Index("ix_model_changes_workspace_id_id", "workspace_id", "id"),
     sqlite_autoincrement=True,
+)
+
+# Heads that a workspace fitted on its own labels; `weights` names the shared model that they belong to. Numbers are never used again.
+adaptations = Table(
+    "adaptations",
+    metadata,
+    Column("workspace_id", RowId, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("weights", Words, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("undone_at", UtcTime),
 )

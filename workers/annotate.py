@@ -1,6 +1,6 @@
 """Claim texts, ask the model, save: in small batches, so that a lease is never outlived and a death costs seconds of work."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,12 +8,13 @@ from core.errors import TransientError
 from core.logs import get_logger
 from nlp.annotator import Annotator, TextInput
 from nlp.circumstances import input_of
+from nlp.workspace_model import WorkspaceModel, open_workspace_model
 from store.annotations import save_annotations, save_failure
 from store.circumstances import load_circumstances
 from store.database import Database
 from store.feedback import claim_unannotated
-from store.model_changes import note_model
 from store.records import Feedback
+from store.workspace_models import workspace_models
 
 log = get_logger(__name__)
 CLAIM = 128
@@ -42,15 +43,14 @@ def run(
     Raises TransientError when the database is away; what was claimed comes back when its lease is over.
     """
     texts = failed = 0
-    with database.write() as connection:
-        note_model(connection, annotator.model, annotator.taxonomy.version, clock())
     while not enough():
         with database.write() as connection:
             claimed = claim_unannotated(connection, limit=CLAIM, now=clock(), lease=lease)
         if not claimed:
             return Annotated(texts, failed, more=False)
+        models = load_models(database, annotator, claimed)
         for batch in batches(claimed):
-            broken = annotate(database, annotator, batch, clock)
+            broken = annotate(database, annotator, batch, models, clock)
             texts, failed = texts + len(batch), failed + broken
     return Annotated(texts, failed, more=True)
 
@@ -67,7 +67,20 @@ def batches(claimed: Sequence[Feedback], most: int = CHARACTERS) -> Iterator[lis
         yield batch
 
 
-def annotate(database: Database, annotator: Annotator, batch: Sequence[Feedback], clock: Callable[[], datetime]) -> int:
+def load_models(database: Database, annotator: Annotator, rows: Sequence[Feedback]) -> dict[str, WorkspaceModel]:
+    """What each workspace of these rows adds to the shared model at present, by its id."""
+    with database.read() as connection:
+        stored = workspace_models(connection, [one.workspace_id for one in rows], annotator.weights)
+    return {one: open_workspace_model(model) for one, model in stored.items()}
+
+
+def annotate(
+    database: Database,
+    annotator: Annotator,
+    batch: Sequence[Feedback],
+    models: Mapping[str, WorkspaceModel],
+    clock: Callable[[], datetime],
+) -> int:
     """Annotate and save one batch; the number of texts that were set aside because the model cannot take them.
 
     Raises TransientError when it is the model that is broken, not a text.
@@ -75,11 +88,14 @@ def annotate(database: Database, annotator: Annotator, batch: Sequence[Feedback]
     with database.read() as connection:
         around = load_circumstances(connection, batch)
     try:
-        answers = annotator.annotate([input_of(*one) for one in zip(batch, around, strict=True)])
+        prepared = [
+            annotator.prepare([input_of(*one)], workspace=models[one[0].workspace_id])[0] for one in zip(batch, around, strict=True)
+        ]
+        answers = annotator.answer(prepared)
     except Exception as error:  # one text must not take the others along, whatever the model trips over
         if len(batch) > 1:
             log.warning("annotate.batch_failed", texts=len(batch), error=type(error).__name__)
-            return sum(annotate(database, annotator, [one], clock) for one in batch)
+            return sum(annotate(database, annotator, [one], models, clock) for one in batch)
         set_aside(database, annotator, batch[0], error, clock())
         return 1
     with database.write() as connection:

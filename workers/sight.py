@@ -70,11 +70,11 @@ class Series:
         return sums
 
     def began(self) -> datetime | None:
-        """When the history begins that the present can be compared with: a new model starts a new one."""
+        """When the history begins that the present can be compared with: a new model of the workspace starts a new one."""
         first = first_seen(self.connection, self.rule.workspace_id, self.scope)
         if first is None or not of_a_model(self.rule.measure, self.scope):
             return first
-        return max(first, comparable_since(self.connection) or first)
+        return max(first, comparable_since(self.connection, self.rule.workspace_id) or first)
 
     def judge(self, live: Sequence[int]) -> Finding:
         """The present window given the 28 days before it. Live feedback pages, all feedback makes the past."""

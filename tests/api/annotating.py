@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from nlp.annotator import Annotator, Prepared, TextInput
 from nlp.topics import load_taxonomy
+from nlp.workspace_model import PLAIN, WorkspaceModel
 from store.records import Annotation, Complaint, Emotion, Language, Sentiment, SentimentScore, Span, TopicMention
 
 WORDS: dict[str, tuple[Sentiment, str]] = {
@@ -19,6 +20,7 @@ class WordAnnotator(Annotator):
 
     def __init__(self) -> None:
         self.model = "words-1"
+        self.weights = "words"
         self.taxonomy = load_taxonomy()
         self.gate = threading.Event()
         self.gate.set()
@@ -26,10 +28,11 @@ class WordAnnotator(Annotator):
         self.texts: list[str] = []
         self.failure: Exception | None = None
 
-    def prepare(self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None) -> list[Prepared]:
+    def prepare(
+        self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None, workspace: WorkspaceModel = PLAIN
+    ) -> list[Prepared]:
         return [
-            Prepared(Language(one.language or "en", 0.5), spans=(), windows=(), padded_tokens=16, cleaned=one.text, topics=topics)
-            for one in texts
+            Prepared(Language(one.language or "en", 0.5), (), (), 16, cleaned=one.text, topics=topics, workspace=workspace) for one in texts
         ]
 
     def answer(self, prepared: Sequence[Prepared]) -> list[Annotation]:
@@ -48,12 +51,13 @@ class WordAnnotator(Annotator):
         if word is not None and (one.topics is None or topic in one.topics):
             start = one.cleaned.index(word)
             mentions.append(TopicMention(topic, 0.75, sentiment, (Span(start, start + len(word)),)))
+        model, taxonomy = self.versions(one.workspace)
         return Annotation(
             language=one.language,
             sentiment=SentimentScore(sentiment, 0.8, scores | {sentiment: 0.8}, abstained=False),
             topics=tuple(mentions),
             complaint=Complaint(sentiment == "negative", 0.75),
-            model=self.model,
-            taxonomy=self.taxonomy.version,
+            model=model,
+            taxonomy=taxonomy,
             emotion=Emotion("joy", 0.6) if sentiment == "positive" else None,
         )

@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.auth import FRESH_SECONDS, STALE_SECONDS, Keyring, is_loopback
+from api.auth import Keyring, is_loopback
+from api.remembered import FRESH_SECONDS, STALE_SECONDS
 from core.errors import Misconfigured, TransientError
 from core.settings import Settings
 from nlp.annotator import Annotator

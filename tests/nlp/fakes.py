@@ -56,6 +56,7 @@ def fake_bundle(*, thresholds: float = 0.5, abstain_below: float = 0.4, max_toke
         folder=BUNDLED,
         name="fake",
         version="1",
+        digest="fake",
         taxonomy_version="1",
         max_tokens=max_tokens,
         hidden=HIDDEN,

@@ -7,8 +7,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, TextClause, inspect, text
 
+from core.times import BUCKET
 from store.database import Database
+from store.dialect import UtcTime
+from store.model_changes import comparable_since, note_model
 from store.tables import metadata
+from store.workspaces import list_workspaces
+from tests.builders import NOW
 from tests.postgres import fresh_database
 
 
@@ -30,6 +35,34 @@ def test_makes_the_schema_that_the_tables_say(database: Database) -> None:
 def test_upgrading_twice_changes_nothing(database: Database) -> None:
     database.upgrade()
     assert database.is_current()
+
+
+def test_what_was_noted_of_the_model_is_noted_of_every_workspace(database: Database) -> None:
+    database.downgrade("emotion")
+    with database.write() as connection:
+        for name in ("acme", "other"):
+            connection.execute(
+                text("INSERT INTO workspaces (name, dimensions, created_at) VALUES (:name, '[]', :now)"), stamp(connection, name)
+            )
+        for model in ("a", "b"):
+            connection.execute(
+                text("INSERT INTO model_changes (model, taxonomy, since) VALUES (:name, '1', :now)"), stamp(connection, model)
+            )
+    database.upgrade()
+    with database.write() as connection:
+        acme, other = list_workspaces(connection)
+        note_model(connection, other.id, "b+a1", "1", NOW + BUCKET)
+        assert (comparable_since(connection, acme.id), comparable_since(connection, other.id)) == (NOW, NOW + BUCKET)
+    database.downgrade("emotion")
+    with database.read() as connection:
+        noted = connection.execute(text("SELECT model FROM model_changes ORDER BY id")).scalars().all()
+    database.upgrade()
+    assert noted[-1] == "b+a1"
+
+
+def stamp(connection: Connection, name: str) -> dict[str, object]:
+    """A name and the present, as the column of the database at hand keeps it."""
+    return {"name": name, "now": UtcTime().process_bind_param(NOW, connection.dialect)}
 
 
 def test_makes_the_very_tables_and_indexes_on_sqlite(sqlite_database: Database, tmp_path: Path) -> None:

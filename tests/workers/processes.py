@@ -25,11 +25,11 @@ from workers.beat import run_beat
 from workers.process import run_worker
 
 class Slow(KeywordAnnotator):
-    def annotate(self, texts, *, topics=None):
+    def answer(self, prepared):
         with (settings.home / "begun").open("a") as begun:
-            begun.write(f"{len(texts)}\\n")
+            begun.write(f"{len(prepared)}\\n")
         time.sleep(float(sys.argv[2]))
-        return super().annotate(texts, topics=topics)
+        return super().answer(prepared)
 
 settings = Settings()
 configure_logs("info", "console")

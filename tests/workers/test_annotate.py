@@ -103,6 +103,7 @@ def test_texts_of_like_length_share_a_batch_of_bounded_size() -> None:
 
 
 def test_the_model_in_use_is_noted(database: Database, workspace: Workspace) -> None:
+    put(database, workspace, ["late"])
     annotate(database, KeywordAnnotator("keywords-1"))
     with database.read() as connection:
-        assert current_model(connection) == ("keywords-1", load_taxonomy().version)
+        assert current_model(connection, workspace.id) == ("keywords-1", load_taxonomy().version)

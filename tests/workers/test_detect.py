@@ -8,6 +8,9 @@ from threading import Barrier, Thread
 
 import pytest
 
+from nlp.adaptation import adaptation_content
+from nlp.heads import Calibration
+from store.adaptations import add_adaptation
 from store.alerts import last_ended, list_alerts, resolve_alert, transitions
 from store.annotations import save_annotations
 from store.brands import create_brand, delete_brand
@@ -15,6 +18,7 @@ from store.channels import create_channel
 from store.database import Database
 from store.deliveries import list_deliveries
 from store.feedback import add_new, get_feedback
+from store.model_changes import comparable_since
 from store.records import Alert, Channel, NewFeedback, Rule, Scope, Workspace
 from store.rules import create_rule, delete_rule, update_rule
 from store.secrets import Vault
@@ -431,8 +435,45 @@ def test_a_new_model_pages_again_once_it_has_a_past_of_its_own(database: Databas
     long_ago = NOW - timedelta(days=6)
     put(database, workspace, [a_new_feedback("late", created_at=long_ago)], live=False, now=long_ago)
     settle(database, KeywordAnnotator("older-1"), now=long_ago)
-    annotate.run(database, KeywordAnnotator(), clock=lambda: NOW - timedelta(days=4), lease=MINUTE, enough=never)
+    lately = NOW - timedelta(days=4)
+    put(database, workspace, [a_new_feedback("late", created_at=lately)], live=False, now=lately)
+    settle(database, now=lately)
     five_ordinary_days(database, workspace)
     surge(database, workspace)
     settle(database)
     assert look(database).opened == 1
+
+
+def adapt(database: Database, workspace: Workspace) -> None:
+    """Heads of the workspace's own for the shared model; what they hold is no matter of the keywords."""
+    content = adaptation_content({}, Calibration({}, (), 0.5))
+    with database.write() as connection:
+        add_adaptation(connection, workspace.id, weights="keywords-1", content=content, now=NOW)
+
+
+def test_a_model_of_the_workspace_itself_never_pages_and_starts_a_past_of_its_own(
+    database: Database, workspace: Workspace, rule: Rule
+) -> None:
+    five_ordinary_days(database, workspace)
+    adapt(database, workspace)
+    ids = surge(database, workspace)
+    settle(database)
+    with database.read() as connection:
+        annotation = get_feedback(connection, workspace.id, ids[0]).annotation
+        assert annotation is not None
+        assert annotation.model == "keywords-1+a1"
+        assert comparable_since(connection, workspace.id) == NOW
+    assert look(database) == Detected()
+
+
+def test_a_model_of_another_workspace_keeps_nobody_from_being_paged(database: Database, workspace: Workspace, rule: Rule) -> None:
+    with database.write() as connection:
+        other = create_workspace(connection, "other", NOW)
+    five_ordinary_days(database, workspace)
+    five_ordinary_days(database, other)
+    adapt(database, other)
+    for one in (workspace, other):
+        surge(database, one)
+    settle(database)
+    assert look(database) == Detected(opened=1)
+    assert len(alerts(database, workspace)) == 1

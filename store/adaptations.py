@@ -1,0 +1,30 @@
+"""Heads that workspaces fitted: each version is kept, the newest that was not undone is in force for the weights it was fitted on."""
+
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import Connection, func, insert, select
+
+from store.dialect import row_id
+from store.records import StoredAdaptation
+from store.tables import adaptations, workspaces
+
+
+def add_adaptation(connection: Connection, workspace_id: str, *, weights: str, content: bytes, now: datetime) -> StoredAdaptation:
+    """Put new heads in force. Their number is one more than any before, undone ones too: no two share a version."""
+    workspace = row_id(workspace_id, "workspace")
+    connection.execute(select(workspaces.c.id).where(workspaces.c.id == workspace).with_for_update(key_share=True))
+    last = connection.scalar(select(func.max(adaptations.c.number)).where(adaptations.c.workspace_id == workspace)) or 0
+    stored = StoredAdaptation(number=last + 1, weights=weights, content=content, digest=sha256(content).hexdigest())
+    values = {"number": stored.number, "weights": weights, "content": content, "digest": stored.digest}
+    connection.execute(insert(adaptations), {"workspace_id": workspace, "created_at": now, **values})
+    return stored
+
+
+def present_adaptation(connection: Connection, workspace_id: str, weights: str) -> StoredAdaptation | None:
+    """The newest that belongs to these weights and was not undone."""
+    mine = (adaptations.c.workspace_id == row_id(workspace_id, "workspace")) & (adaptations.c.weights == weights)
+    columns = (adaptations.c.number, adaptations.c.weights, adaptations.c.content, adaptations.c.digest)
+    newest = select(*columns).where(mine, adaptations.c.undone_at.is_(None)).order_by(adaptations.c.number.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return None if row is None else StoredAdaptation(row.number, row.weights, bytes(row.content), row.digest)
