@@ -1,20 +1,36 @@
-"""/v1/alerts: what surged, and who took it."""
+"""/v1/alerts: what surged, who took it, and what became of it."""
 
-from datetime import datetime
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from fastapi import Body as BodyField
+from pydantic import Field, StringConstraints
 
 from api.auth import Caller, Manager, Reader
+from api.filters import Brand, From, To, known_brand, known_rule
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page
 from api.route import Route
-from api.schemas import EVERY_CALL, Out, ScopeShape, problems
-from api.services import With
-from store.alerts import acknowledge_alert, get_alert, list_alerts, resolve_alert, transitions
-from store.records import Alert, AlertState, Measure, Severity
+from api.schemas import EVERY_CALL, Body, Name, Out, ScopeShape, problems, read_stretch
+from api.services import Services, With
+from core.errors import InvalidInput
+from core.times import parse_time, to_rfc3339
+from store.alerts import (
+    acknowledge_alert,
+    count_alerts,
+    get_alert,
+    list_alerts,
+    resolve_alert,
+    snooze_alert,
+    transitions,
+    unacknowledge_alert,
+)
+from store.records import Alert, AlertEvent, AlertQuery, AlertState, Measure, Severity
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], route_class=Route, responses=problems(*EVERY_CALL))
+
+MOST_MINUTES = 30 * 1440
+"""A snooze of more than a month is a rule that nobody wants: it can be switched off, or silenced."""
 
 
 class TopicShareOut(Out):
@@ -40,13 +56,17 @@ class AlertOut(Out):
     p_value: float
     top_topics: list[TopicShareOut]
     summary: str
+    snoozed_until: datetime | None = None
 
 
 class TransitionOut(Out):
+    id: str
     at: datetime
+    event: AlertEvent
     from_state: AlertState | None = Field(serialization_alias="from")
     to_state: AlertState = Field(serialization_alias="to")
-    actor: str
+    actor: str = Field(description="A key, `detector`, `rule` or `clock`.")
+    by: str | None = Field(description="In whose name, as the caller gave it.")
     reason: str
 
 
@@ -54,17 +74,50 @@ class AlertWithHistory(AlertOut):
     history: list[TransitionOut]
 
 
+class AlertPageOut(Page[AlertOut]):
+    counts: dict[AlertState, int] = Field(description="How many there are in each state, whatever `state` was asked for.")
+
+
+class Deed(Body):
+    """Who does it and why; both may be left out, and the key is kept anyway."""
+
+    by: Name | None = Field(default=None, examples=["Mai"])
+    note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)] | None = None
+
+
+class Snooze(Deed):
+    until: str | None = Field(default=None, max_length=40, description="A time to come, such as 2026-03-01T18:00:00+09:00.")
+    minutes: int | None = Field(default=None, ge=1, le=MOST_MINUTES, description="Or for how long from now on.")
+
+
+Posted = Annotated[Deed | None, BodyField()]
+SeverityAsked = Annotated[Severity | None, Query()]
+StateAsked = Annotated[AlertState | None, Query()]
+RuleAsked = Annotated[str | None, Query(max_length=100, description="Id or name of a rule.")]
+
+
 @router.get("", summary="Alerts, newest first")
 def list_all(
     caller: Reader,
     services: With,
-    state: Annotated[AlertState | None, Query()] = None,
+    state: StateAsked = None,
+    severity: SeverityAsked = None,
+    brand: Brand = None,
+    rule: RuleAsked = None,
+    since: From = None,
+    until: To = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-) -> Page[AlertOut]:
+) -> AlertPageOut:
+    """`from` and `to` are about when the surge began."""
+    first, last = read_stretch(since, until)
     with services.database.read() as connection:
-        page = list_alerts(connection, caller.workspace_id, state=state, limit=limit, cursor=cursor)
-    return Page(data=[shown(alert) for alert in page.rows], next=page.next)
+        brand_id = known_brand(connection, caller.workspace_id, brand)
+        rule_id = known_rule(connection, caller.workspace_id, rule)
+        asked = AlertQuery(state, severity, brand_id, rule_id, first, last)
+        page = list_alerts(connection, caller.workspace_id, asked, limit=limit, cursor=cursor)
+        counts = count_alerts(connection, caller.workspace_id, asked)
+    return AlertPageOut(data=[shown(alert) for alert in page.rows], next=page.next, counts=dict(counts))
 
 
 @router.get("/{alert_id}", summary="One alert and what became of it", responses=problems(404))
@@ -75,23 +128,69 @@ def show_alert(alert_id: str, caller: Reader, services: With) -> AlertWithHistor
     return AlertWithHistory(**shown(alert).model_dump(), history=[TransitionOut.model_validate(step) for step in steps])
 
 
-@router.post("/{alert_id}/acknowledge", summary="Say that somebody looks at it", responses=problems(404, 409))
-def acknowledge(alert_id: str, caller: Manager, services: With) -> AlertOut:
+@router.post("/{alert_id}/acknowledge", summary="Say that somebody looks at it", responses=problems(404, 409, 413, 415))
+def acknowledge(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
     with services.database.write() as connection:
-        return shown(acknowledge_alert(connection, caller.workspace_id, alert_id, actor=actor_of(caller), now=services.clock()))
+        alert = acknowledge_alert(connection, caller.workspace_id, alert_id, **deed_of(caller, services, body))
+    return told(services, alert)
 
 
-@router.post("/{alert_id}/resolve", summary="End it by hand", responses=problems(404, 409))
-def resolve(alert_id: str, caller: Manager, services: With) -> AlertOut:
+@router.post("/{alert_id}/unacknowledge", summary="Give it back: nobody looks at it any more", responses=problems(404, 409, 413, 415))
+def unacknowledge(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
     with services.database.write() as connection:
-        alert = resolve_alert(connection, caller.workspace_id, alert_id, actor=actor_of(caller), now=services.clock())
-    services.nudge("detect")  # whoever heard of the alert hears of its end, in the same order
+        alert = unacknowledge_alert(connection, caller.workspace_id, alert_id, **deed_of(caller, services, body))
+    return told(services, alert)
+
+
+@router.post("/{alert_id}/snooze", summary="Let it sleep until a time", responses=problems(404, 409, 413, 415))
+def snooze(alert_id: str, body: Snooze, caller: Manager, services: With) -> AlertOut:
+    """When the time is over and the surge is not, it is open again and channels hear of it."""
+    until = end_of_snooze(body, services.clock())
+    with services.database.write() as connection:
+        alert = snooze_alert(connection, caller.workspace_id, alert_id, until=until, **deed_of(caller, services, body))
+    return told(services, alert)
+
+
+@router.post("/{alert_id}/resolve", summary="End it by hand", responses=problems(404, 409, 413, 415))
+def resolve(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
+    with services.database.write() as connection:
+        alert = resolve_alert(connection, caller.workspace_id, alert_id, **deed_of(caller, services, body))
+    return told(services, alert)
+
+
+def told(services: Services, alert: Alert) -> AlertOut:
+    """The alert after a change; whoever heard of it hears of the change, in the same order."""
+    services.nudge("detect")
     return shown(alert)
 
 
 def shown(alert: Alert) -> AlertOut:
     """One alert as the API shows it."""
     return AlertOut.model_validate({name: getattr(alert, "rule_id" if name == "rule" else name) for name in AlertOut.model_fields})
+
+
+class HandWords(TypedDict):
+    """What every change by hand is kept with."""
+
+    actor: str
+    by: str | None
+    reason: str | None
+    now: datetime
+
+
+def deed_of(caller: Caller, services: Services, body: Deed | None) -> HandWords:
+    said = body or Deed()
+    return HandWords(actor=actor_of(caller), by=said.by, reason=said.note, now=services.clock())
+
+
+def end_of_snooze(body: Snooze, now: datetime) -> datetime:
+    """Raises InvalidInput unless exactly one of `until` and `minutes` says a time that is to come, and soon enough."""
+    if (body.until is None) == (body.minutes is None):
+        raise InvalidInput("give one of until and minutes", field="until")
+    until = parse_time(body.until, field="until") if body.until is not None else now + timedelta(minutes=body.minutes or 0)
+    if not now < until <= now + timedelta(minutes=MOST_MINUTES):
+        raise InvalidInput(f"until must be after {to_rfc3339(now)}, and within {MOST_MINUTES // 1440} days", field="until")
+    return until
 
 
 def actor_of(caller: Caller) -> str:

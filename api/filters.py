@@ -9,6 +9,7 @@ from api.route import OPEN_PARAMETER
 from core.errors import InvalidInput
 from store.brands import list_brands
 from store.records import EmotionLabel
+from store.rules import list_rules
 
 Brand = Annotated[str | None, Query(max_length=100, description="Id or name of a brand.")]
 Sentiments = Annotated[Literal["negative", "neutral", "positive"] | None, Query()]
@@ -36,6 +37,18 @@ def known_brand(connection: Connection, workspace_id: str, asked: str | None) ->
         else "there are none; POST /v1/brands makes one"
     )
     raise InvalidInput(f"unknown brand {asked[:40]!r}; {there_are}", field="brand")
+
+
+def known_rule(connection: Connection, workspace_id: str, asked: str | None, field: str = "rule") -> str | None:
+    """The id of the rule with this id or name. Raises InvalidInput naming the rules there are."""
+    if asked is None:
+        return None
+    rules = list_rules(connection, workspace_id)
+    for rule in rules:
+        if asked == rule.id or asked.casefold() == rule.name.casefold():
+            return rule.id
+    there_are = f"there are {', '.join(f'{rule.id} ({rule.name})' for rule in rules[:50])}" if rules else "there are none"
+    raise InvalidInput(f"unknown rule {asked[:40]!r}; {there_are}", field=field)
 
 
 def attribute_filters(request: Request) -> dict[str, str]:

@@ -33,18 +33,25 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
         known = parameter_names(self.dependant)
+        optional = self.body_field is not None and not self.body_field.field_info.is_required()
 
         async def admit_and_answer(request: Request) -> Response:
             doorkeeper: Doorkeeper = request.app.state.doorkeeper
             request.state.caller = await doorkeeper.admit(request)
             check_scope(request.state.caller, self.scope)
             check_parameters(request, known, open_names=self.open_parameters)
-            if self.body_field is not None:
+            if self.body_field is not None and not (optional and has_no_body(request)):
                 require_json(request)
                 request = JsonRequest(request, await read_body(request, self.body_cap))
             return await answer(request)
 
         return admit_and_answer
+
+
+def has_no_body(request: Request) -> bool:
+    """Whether nothing was sent at all: neither a length nor a media type is announced."""
+    headers = request.headers
+    return headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers and "content-type" not in headers
 
 
 class FilterRoute(Route):

@@ -463,7 +463,12 @@ class Rule:
 
 
 AlertState = Literal["open", "acknowledged", "snoozed", "resolved"]
+ALERT_STATES: tuple[AlertState, ...] = ("open", "acknowledged", "snoozed", "resolved")
+AlertEvent = Literal["opened", "reopened", "extended", "acknowledged", "unacknowledged", "snoozed", "woken", "resolved"]
+"""What can become of an alert. `extended`: it became more severe; `woken`: its snooze ended while the surge went on."""
 Severity = Literal["low", "medium", "high", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
+"""Quietest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -508,17 +513,37 @@ class Alert:
     p_value: float
     top_topics: tuple[TopicShare, ...]
     summary: str
+    snoozed_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One change of an alert's state: who (a key, "detector", "rule"), when and why."""
+    """One change of an alert: what, who, when and why.
 
+    `actor`: a key, "detector", "rule" or "clock"; `by`: the name that the caller gave. Of one workspace a later change has a greater id.
+    """
+
+    id: str
+    alert_id: str
     at: datetime
+    event: AlertEvent
     from_state: AlertState | None
     to_state: AlertState
     actor: str
+    by: str | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertQuery:
+    """Which alerts to list; None = any. They began at or after `since` and before `until`; `brand` and `rule` are ids."""
+
+    state: AlertState | None = None
+    severity: Severity | None = None
+    brand: str | None = None
+    rule: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,7 +568,11 @@ class Channel:
     last_error: str | None
 
 
-DeliveryEvent = Literal["alert.opened", "alert.extended", "alert.resolved", "channel.test"]
+DeliveryEvent = Literal[
+    "alert.opened", "alert.reopened", "alert.extended", "alert.escalated", "alert.repeated", "alert.acknowledged", "alert.unacknowledged",
+    "alert.snoozed", "alert.woken", "alert.resolved", "channel.test",
+]  # fmt: skip
+"""What a channel hears. `escalated`: nobody acknowledged what others heard before; `repeated`: nor did whoever hears it again."""
 
 
 @dataclass(frozen=True, slots=True)

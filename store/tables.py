@@ -346,6 +346,7 @@ alerts = Table(
     Column("top_topics", Json, nullable=False),
     Column("summary", Words, nullable=False),
     Column("events", Integer, nullable=False),
+    Column("snoozed_until", UtcTime),
     Index(
         "uq_alerts_unresolved",
         "workspace_id",
@@ -366,12 +367,14 @@ alert_transitions = Table(
     _workspace(),
     Column("alert_id", RowId, ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("event", Words, nullable=False, server_default="opened"),
     Column("from_state", Words),
     Column("to_state", Words, nullable=False),
     Column("actor", Words, nullable=False),
+    Column("by", Words),
     Column("reason", Words, nullable=False),
     Index("ix_alert_transitions_alert_id", "alert_id"),
-    Index("ix_alert_transitions_workspace_id", "workspace_id"),
+    Index("ix_alert_transitions_workspace_id_id", "workspace_id", "id"),
     sqlite_autoincrement=True,
 )
 

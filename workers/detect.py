@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 from core.errors import PermanentError
 from core.logs import get_logger
 from insights.message import message
-from store.alerts import end_alert, extend_alert, lock_alert, open_alert
+from store.alerts import end_alert, extend_alert, lock_alert, open_alert, reopen_alert
 from store.database import Database
 from store.deliveries import enqueue, untold_ends
-from store.records import Alert, AlertFigures, Rule, Severity
+from store.records import SEVERITIES, Alert, AlertFigures, DeliveryEvent, Rule
 from store.rules import enabled_rules
+from store.transitions import take_turn
 from workers.sight import Sight, look
 
 log = get_logger(__name__)
@@ -21,7 +22,8 @@ QUIET = timedelta(hours=1)
 """A surge that was ordinary for so long is over: one that comes in bursts pages once. A backtest waits as long."""
 TOLD_WITHIN = timedelta(days=7)
 """An end that nobody was told of for longer is no news."""
-LOUDNESS: tuple[Severity, ...] = ("low", "medium", "high", "critical")
+REOPENS_WITHIN = timedelta(hours=2)
+"""A surge that comes back so soon after its end is the same one: its alert opens again, instead of a new one that nobody can follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Detected:
     """Changes made. `told`: ends of alerts, made by hand or with a rule, that channels had to hear of."""
 
     opened: int = 0
+    reopened: int = 0
     extended: int = 0
     resolved: int = 0
     told: int = 0
@@ -47,7 +50,8 @@ def run(database: Database, *, now: datetime, topic_names: Mapping[str, str]) ->
             changes += detect(database, rule, now, topic_names)
         except PermanentError as error:  # its brand is gone, say: the other rules go on
             log.warning("detect.rule_failed", rule=rule.id, workspace=rule.workspace_id, reason=str(error))
-    return Detected(changes.count("opened"), changes.count("extended"), changes.count("resolved"), tell_ends(database, now))
+    made = {name: changes.count(name) for name in ("opened", "reopened", "extended", "resolved")}
+    return Detected(**made, told=tell_ends(database, now))
 
 
 def detect(database: Database, rule: Rule, now: datetime, topic_names: Mapping[str, str]) -> list[str]:
@@ -75,6 +79,7 @@ def tell_ends(database: Database, now: datetime) -> int:
 
 
 def _change(connection: Connection, rule: Rule, sight: Sight, now: datetime) -> str | None:
+    take_turn(connection, rule.workspace_id)
     if sight.alert is None:
         return None if sight.figures is None else _open(connection, rule, sight, sight.figures, now)
     alert = lock_alert(connection, sight.alert)  # another process may have changed it since we looked
@@ -93,19 +98,22 @@ def _change(connection: Connection, rule: Rule, sight: Sight, now: datetime) -> 
 
 
 def _open(connection: Connection, rule: Rule, sight: Sight, figures: AlertFigures, now: datetime) -> str | None:
-    alert = open_alert(connection, rule, sight.scope, figures, started_at=sight.started_at, seen_at=now, now=now)
+    again = reopen_alert(connection, rule, sight.scope, figures, ended_after=now - REOPENS_WITHIN, seen_at=now, now=now)
+    alert = again or open_alert(connection, rule, sight.scope, figures, started_at=sight.started_at, seen_at=now, now=now)
     if alert is None:
         return None
-    enqueue(connection, alert, "alert.opened", rule.channels, message(alert, "alert.opened"), now)
-    log.info("alert.opened", alert=alert.id, rule=rule.id, workspace=rule.workspace_id, severity=alert.severity, observed=alert.observed)
-    return "opened"
+    change = "opened" if again is None else "reopened"
+    event: DeliveryEvent = "alert.opened" if again is None else "alert.reopened"
+    enqueue(connection, alert, event, rule.channels, message(alert, event), now)
+    log.info(event, alert=alert.id, rule=rule.id, workspace=rule.workspace_id, severity=alert.severity, observed=alert.observed)
+    return change
 
 
 def _extend(connection: Connection, rule: Rule, alert: Alert, figures: AlertFigures, now: datetime) -> str | None:
     """An alert shows its surge at its worst; channels hear again only when it has become more severe."""
-    louder = LOUDNESS.index(figures.severity) > LOUDNESS.index(alert.severity)
+    louder = SEVERITIES.index(figures.severity) > SEVERITIES.index(alert.severity)
     worse = louder or (figures.severity == alert.severity and figures.observed > alert.observed)
-    extended = extend_alert(connection, alert, figures if worse else figures_of(alert), seen_at=now)
+    extended = extend_alert(connection, alert, figures if worse else figures_of(alert), seen_at=now, now=now)
     if extended is None or not louder:
         return None
     enqueue(connection, extended, "alert.extended", rule.channels, message(extended, "alert.extended"), now)

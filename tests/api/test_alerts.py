@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.nudges import Stage
 from store.alerts import open_alert
 from store.database import Database
 from store.records import AlertFigures, Scope, TopicShare, Workspace
@@ -54,6 +55,7 @@ def test_an_alert_has_the_shape_of_the_contract(alerted: Client) -> None:
         "p_value": 1e-12,
         "top_topics": [{"topic": "delivery", "count": 30}],
         "summary": FIGURES.summary,
+        "snoozed_until": None,
     }
 
 
@@ -66,11 +68,51 @@ def test_acknowledged_then_resolved_and_every_step_is_kept(alerted: Client) -> N
     assert [step["actor"] for step in steps] == ["detector", "key 1", "key 1"]
 
 
-@pytest.mark.parametrize("call", ["acknowledge", "resolve"])
-def test_what_is_resolved_stays_so(alerted: Client, call: str) -> None:
+@pytest.mark.parametrize(("call", "body"), [("acknowledge", {}), ("unacknowledge", {}), ("snooze", {"minutes": 5})])
+def test_what_is_resolved_stays_so_and_the_answer_says_what_would_be_valid(alerted: Client, call: str, body: dict[str, int]) -> None:
     alerted.post("/v1/alerts/1/resolve")
-    answer = alerted.post(f"/v1/alerts/1/{call}")
+    answer = alerted.post(f"/v1/alerts/1/{call}", json=body)
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:koe:conflict")
+    assert "open: acknowledge, snooze, resolve" in answer.json()["detail"]
+
+
+def test_the_same_asked_twice_is_kept_once(alerted: Client) -> None:
+    for call in ("acknowledge", "resolve"):
+        assert [alerted.post(f"/v1/alerts/1/{call}").status_code for _ in range(2)] == [200, 200]
+    assert [step["event"] for step in alerted.get("/v1/alerts/1").json()["history"]] == ["opened", "acknowledged", "resolved"]
+
+
+def test_who_and_why_are_kept_beside_the_key(alerted: Client, nudges: list[Stage]) -> None:
+    alerted.post("/v1/alerts/1/acknowledge", json={"by": "Mai", "note": "the courier is on strike"})
+    step = alerted.get("/v1/alerts/1").json()["history"][-1]
+    assert (step["actor"], step["by"], step["reason"]) == ("key 1", "Mai", "the courier is on strike")
+    assert nudges == ["detect"]
+
+
+def test_snoozed_until_a_time_and_given_back(alerted: Client) -> None:
+    asleep = alerted.post("/v1/alerts/1/snooze", json={"until": "2026-03-01T22:00:00+09:00"}).json()
+    assert (asleep["state"], asleep["snoozed_until"]) == ("snoozed", "2026-03-01T13:00:00Z")
+    assert alerted.post("/v1/alerts/1/snooze", json={"minutes": 90}).json()["snoozed_until"] == "2026-03-01T13:30:00Z"
+    back = alerted.post("/v1/alerts/1/unacknowledge", json={}).json()
+    assert (back["state"], back["snoozed_until"]) == ("open", None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"until": "2026-03-01T11:00:00Z"}, {"until": "2027-03-01"}, {"minutes": 5, "until": "2026-03-01T13:00:00Z"}, {"minutes": 0}],
+)
+def test_a_snooze_that_ends_at_no_sensible_time_is_refused(alerted: Client, body: dict[str, object]) -> None:
+    assert alerted.post("/v1/alerts/1/snooze", json=body).status_code == 422
+
+
+def test_lists_by_what_was_asked_with_counts_by_state(alerted: Client) -> None:
+    counts = {"open": 1, "acknowledged": 0, "snoozed": 0, "resolved": 0}
+    for query in ("rule=1", "rule=Negative%20feedback", "severity=high", "from=2026-03-01", "to=2026-03-02"):
+        answer = alerted.get(f"/v1/alerts?{query}").json()
+        assert (len(answer["data"]), answer["counts"]) == (1, counts), query
+    for query in ("severity=low", "from=2026-03-02", "to=2026-03-01", "state=resolved"):
+        assert alerted.get(f"/v1/alerts?{query}").json()["data"] == [], query
+    assert alerted.get("/v1/alerts?state=resolved").json()["counts"] == counts
 
 
 def test_lists_by_state_and_page(alerted: Client, database: Database, workspace: Workspace) -> None:
@@ -81,6 +123,6 @@ def test_lists_by_state_and_page(alerted: Client, database: Database, workspace:
     assert [alert["id"] for alert in alerted.get("/v1/alerts", params={"cursor": first["next"]}).json()["data"]] == ["1"]
 
 
-@pytest.mark.parametrize("query", ["state=loud", "cursor=x", "stat=open", "limit=-1"])
+@pytest.mark.parametrize("query", ["state=loud", "cursor=x", "stat=open", "limit=-1", "rule=none", "brand=none", "severity=x", "from=x"])
 def test_a_bad_question_is_refused(alerted: Client, query: str) -> None:
     assert alerted.get(f"/v1/alerts?{query}").status_code == 422

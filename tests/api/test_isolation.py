@@ -26,6 +26,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/rules": {"json": {"name": "theirs"}},
     "PATCH /v1/rules/{rule_id}": {"json": {"enabled": False}},
     "POST /v1/rules/backtest": {"json": {}},
+    "POST /v1/alerts/{alert_id}/snooze": {"json": {"minutes": 5}},
     "POST /v1/channels": {"json": {"name": "theirs", "url": "https://hooks.example.invalid/"}},
     "POST /v1/keys": {"json": {"name": "theirs", "scopes": ["read"]}},
     "PATCH /v1/workspace": {"json": {"dimensions": ["theirs"]}},

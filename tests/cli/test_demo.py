@@ -57,7 +57,7 @@ def work(database: Database, annotator: Annotator, now: datetime) -> list[Alert]
     roll_up.run(database, clock=utcnow, enough=lambda: False)
     detect.run(database, now=now, topic_names={})
     with database.read() as connection:
-        return list(list_alerts(connection, "1", state=None, limit=10, cursor=None).rows)
+        return list(list_alerts(connection, "1", limit=10, cursor=None).rows)
 
 
 def test_the_past_is_counted_before_the_workers_start_and_the_surge_is_theirs(first_start: tuple[Path, str], demo: Database) -> None:

@@ -1,7 +1,9 @@
 """Alerts and their deliveries on both databases: one per rule and scope, each change told once and in order."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection
@@ -9,6 +11,7 @@ from sqlalchemy import Connection
 from core.errors import Conflict, NotFound
 from store.alerts import (
     acknowledge_alert,
+    count_alerts,
     end_alert,
     extend_alert,
     get_alert,
@@ -17,16 +20,22 @@ from store.alerts import (
     open_alert,
     open_alerts,
     resolve_alert,
+    snooze_alert,
     transitions,
+    transitions_after,
+    unacknowledge_alert,
+    wake_snoozed,
+    workspaces_to_wake,
 )
 from store.channels import create_channel, delete_channel, get_channel, list_channels, secret_of
 from store.database import Database
 from store.deliveries import claim_due, enqueue, enqueue_test, list_deliveries, mark_delivered, mark_failed
-from store.records import Alert, AlertFigures, Channel, Rule, Scope, TopicShare, Workspace
+from store.records import Alert, AlertFigures, AlertQuery, Channel, Rule, Scope, TopicShare, Workspace
 from store.rules import create_rule, delete_rule, enabled_rules, ensure_default_rule, list_rules, update_rule
 from store.secrets import Vault
 from store.workspaces import create_workspace
 from tests.builders import NOW
+from tests.threads import together
 
 LEASE = timedelta(minutes=1)
 VAULT = Vault("a secret that is long enough")
@@ -93,9 +102,8 @@ def test_every_transition_is_kept_with_who_when_and_why(database: Database, work
         acknowledge_alert(connection, workspace.id, alert.id, actor="key 7", now=NOW + LEASE)
         acknowledge_alert(connection, workspace.id, alert.id, actor="key 8", now=NOW + LEASE)
         resolve_alert(connection, workspace.id, alert.id, actor="key 7", now=NOW + 2 * LEASE)
+        resolve_alert(connection, workspace.id, alert.id, actor="key 8", now=NOW + 3 * LEASE)
         steps = transitions(connection, workspace.id, alert.id)
-        with pytest.raises(Conflict):
-            resolve_alert(connection, workspace.id, alert.id, actor="key 7", now=NOW)
     assert [(step.from_state, step.to_state, step.actor) for step in steps] == [
         (None, "open", "detector"),
         ("open", "acknowledged", "key 7"),
@@ -104,14 +112,86 @@ def test_every_transition_is_kept_with_who_when_and_why(database: Database, work
     assert steps[-1].at == NOW + 2 * LEASE
 
 
+def test_a_snooze_ends_with_its_time_while_the_surge_goes_on(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        alert = an_alert(connection, a_rule(connection, workspace.id))
+        until = NOW + 30 * LEASE
+        for _ in range(2):
+            asleep = snooze_alert(connection, workspace.id, alert.id, until=until, actor="key 7", by="Mai", reason="lunch", now=NOW)
+        assert (asleep.state, asleep.snoozed_until) == ("snoozed", until)
+        assert wake_snoozed(connection, workspace.id, seen_after=NOW - LEASE, now=until - LEASE) == []
+        assert wake_snoozed(connection, workspace.id, seen_after=NOW + LEASE, now=until) == []
+        assert workspaces_to_wake(connection, seen_after=NOW - LEASE, now=until) == [workspace.id]
+        (woken,) = wake_snoozed(connection, workspace.id, seen_after=NOW - LEASE, now=until)
+        assert (woken.state, woken.snoozed_until) == ("open", None)
+        assert wake_snoozed(connection, workspace.id, seen_after=NOW - LEASE, now=until) == []
+        steps = transitions(connection, workspace.id, alert.id)
+    assert [(step.event, step.actor, step.by) for step in steps[1:]] == [("snoozed", "key 7", "Mai"), ("woken", "clock", None)]
+    assert steps[1].reason == "until 2026-03-01T12:30:00Z: lunch"
+
+
+def test_what_was_taken_can_be_given_back(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        alert = an_alert(connection, a_rule(connection, workspace.id))
+        acknowledge_alert(connection, workspace.id, alert.id, actor="key 7", now=NOW)
+        for _ in range(2):
+            assert unacknowledge_alert(connection, workspace.id, alert.id, actor="key 7", now=NOW).state == "open"
+        steps = transitions(connection, workspace.id, alert.id)
+    assert [step.event for step in steps] == ["opened", "acknowledged", "unacknowledged"]
+
+
+def test_with_a_resolved_alert_nothing_can_be_done_and_the_answer_says_what_could_be(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        alert = an_alert(connection, a_rule(connection, workspace.id))
+        resolve_alert(connection, workspace.id, alert.id, actor="key 7", now=NOW)
+        for change in (acknowledge_alert, unacknowledge_alert, partial(snooze_alert, until=NOW + LEASE)):
+            with pytest.raises(Conflict, match="open: acknowledge, snooze, resolve"):
+                change(connection, workspace.id, alert.id, actor="key 7", now=NOW)
+
+
+def test_of_many_hands_at_once_one_makes_the_change(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        alert = an_alert(connection, a_rule(connection, workspace.id))
+
+    def hand(number: int) -> Alert:
+        with database.write() as connection:
+            return acknowledge_alert(connection, workspace.id, alert.id, actor=f"key {number}", now=NOW)
+
+    assert {one.state for one in together([partial(hand, number) for number in range(6)])} == {"acknowledged"}
+    with database.read() as connection:
+        assert [step.event for step in transitions(connection, workspace.id, alert.id)] == ["opened", "acknowledged"]
+
+
+def test_whoever_read_up_to_a_transition_missed_none_before_it(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        rule = a_rule(connection, workspace.id)
+        ids = [an_alert(connection, rule, Scope(brand=str(number))).id for number in range(6)]
+    seen: list[int] = []
+
+    def hand(alert_id: str) -> None:
+        with database.write() as connection:
+            acknowledge_alert(connection, workspace.id, alert_id, actor="key 1", now=NOW)
+            resolve_alert(connection, workspace.id, alert_id, actor="key 1", now=NOW)
+
+    def reader() -> None:
+        while len(seen) < 18:
+            with database.read() as connection:
+                new = transitions_after(connection, {workspace.id: max(seen, default=0)}, limit=5)
+            seen.extend(int(step.id) for step, _ in new)
+
+    calls: list[Callable[[], None]] = [reader, *(partial(hand, one) for one in ids)]
+    together(calls)
+    assert len(seen) == len(set(seen)) == 18
+
+
 def test_extending_saves_the_figures_of_now_and_keeps_the_start(database: Database, workspace: Workspace) -> None:
     worse = AlertFigures("critical", 180, 200, 20.0, (9.0, 33.0), 1e-30, (), "Worse.")
     with database.write() as connection:
         alert = an_alert(connection, a_rule(connection, workspace.id))
-        extended = extend_alert(connection, alert, worse, seen_at=NOW + LEASE)
+        extended = extend_alert(connection, alert, worse, seen_at=NOW + LEASE, now=NOW + LEASE)
         assert extended is not None
         end_alert(connection, alert, reason="over", now=NOW)
-        assert extend_alert(connection, alert, worse, seen_at=NOW + LEASE) is None
+        assert extend_alert(connection, alert, worse, seen_at=NOW + LEASE, now=NOW) is None
     assert (extended.started_at, extended.last_seen_at, extended.observed) == (NOW, NOW + LEASE, 200)
     assert (extended.severity, extended.window_minutes) == ("critical", 180)
 
@@ -120,10 +200,26 @@ def test_alerts_are_listed_newest_first_in_pages(database: Database, workspace: 
     with database.write() as connection:
         rule = a_rule(connection, workspace.id)
         ids = [an_alert(connection, rule, Scope(brand=str(number))).id for number in range(5)]
-        first = list_alerts(connection, workspace.id, state="open", limit=3, cursor=None)
-        second = list_alerts(connection, workspace.id, state="open", limit=3, cursor=first.next)
+        first = list_alerts(connection, workspace.id, AlertQuery(state="open"), limit=3, cursor=None)
+        second = list_alerts(connection, workspace.id, AlertQuery(state="open"), limit=3, cursor=first.next)
     assert [alert.id for alert in (*first.rows, *second.rows)] == ids[::-1]
     assert second.next is None
+
+
+def test_alerts_are_listed_and_counted_by_what_was_asked(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        rules = [a_rule(connection, workspace.id, name) for name in ("a", "b")]
+        first, second = (an_alert(connection, rule, Scope(brand=brand)) for rule, brand in zip(rules, ("1", "2"), strict=True))
+        resolve_alert(connection, workspace.id, first.id, actor="key 1", now=NOW)
+        asked = {
+            AlertQuery(brand="2"): [second], AlertQuery(rule=rules[0].id): [first], AlertQuery(severity="low"): [],
+            AlertQuery(state="resolved"): [first], AlertQuery(since=NOW): [second, first], AlertQuery(until=NOW): [],
+        }  # fmt: skip
+        for query, found in asked.items():
+            rows = list_alerts(connection, workspace.id, query, limit=9, cursor=None).rows
+            assert [alert.id for alert in rows] == [alert.id for alert in found], query
+        counts = count_alerts(connection, workspace.id, AlertQuery(state="open", rule=rules[0].id))
+    assert counts == {"open": 0, "acknowledged": 0, "snoozed": 0, "resolved": 1}
 
 
 def test_a_rule_that_watches_something_else_ends_its_alerts(database: Database, workspace: Workspace) -> None:
@@ -231,7 +327,7 @@ def test_what_belongs_to_one_workspace_is_not_there_for_another(database: Databa
         alert = an_alert(connection, a_rule(connection, workspace.id))
         channel = a_channel(connection, workspace.id)
         enqueue(connection, alert, "alert.opened", [channel.id], "{}", NOW)
-        assert list_alerts(connection, other.id, state=None, limit=9, cursor=None).rows == ()
+        assert list_alerts(connection, other.id, limit=9, cursor=None).rows == ()
         assert (list_channels(connection, other.id), list_rules(connection, other.id)) == ([], [])
         assert list_deliveries(connection, other.id).rows == ()
         for look in (get_alert, transitions, delete_channel, get_channel):

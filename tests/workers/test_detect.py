@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Barrier, Thread
 
 import pytest
 
@@ -24,11 +23,13 @@ from store.rules import create_rule, delete_rule, update_rule
 from store.secrets import Vault
 from store.workspaces import create_workspace
 from tests.builders import NOW, a_new_feedback
+from tests.threads import together
 from tests.workers.keywords import KeywordAnnotator
 from workers import annotate, detect, roll_up
 from workers.detect import Detected
 
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 NAMES = {"delivery": "Delivery"}
 
 
@@ -95,9 +96,22 @@ def look(database: Database, now: datetime = NOW) -> Detected:
     return detect.run(database, now=now, topic_names=NAMES)
 
 
+def look_together(database: Database, now: datetime) -> list[Detected]:
+    """What four processes find that look at the same moment."""
+
+    def one_process() -> Detected:
+        mine = Database(database.url.render_as_string(hide_password=False))
+        try:
+            return look(mine, now)
+        finally:
+            mine.dispose()
+
+    return together([one_process] * 4)
+
+
 def alerts(database: Database, workspace: Workspace) -> list[Alert]:
     with database.read() as connection:
-        return list(reversed(list_alerts(connection, workspace.id, state=None, limit=100, cursor=None).rows))
+        return list(reversed(list_alerts(connection, workspace.id, limit=100, cursor=None).rows))
 
 
 def told(database: Database, workspace: Workspace) -> list[str]:
@@ -155,20 +169,7 @@ def test_of_two_processes_that_look_at_once_one_opens_the_alert(database: Databa
     five_ordinary_days(database, workspace)
     surge(database, workspace)
     settle(database)
-    found, together = list[Detected](), Barrier(4)
-
-    def one_process() -> None:
-        mine = Database(database.url.render_as_string(hide_password=False))
-        together.wait()
-        found.append(look(mine))
-        mine.dispose()
-
-    threads = [Thread(target=one_process) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(one.opened for one in found) == 1
+    assert sum(one.opened for one in look_together(database, NOW)) == 1
     assert told(database, workspace) == ["alert.opened"]
 
 
@@ -244,8 +245,52 @@ def test_what_comes_after_somebody_resolved_it_may_page(database: Database, work
     later = NOW + 30 * MINUTE
     surge(database, workspace, now=later)
     settle(database, now=later)
-    assert look(database, later).opened == 1
-    assert alerts(database, workspace)[1].observed == 40
+    assert look(database, later) == Detected(reopened=1)
+    assert [alert.observed for alert in alerts(database, workspace)] == [40]
+
+
+def test_a_surge_that_comes_back_soon_opens_its_alert_again(database: Database, workspace: Workspace, rule: Rule) -> None:
+    five_ordinary_days(database, workspace)
+    surge(database, workspace)
+    settle(database)
+    looks = [look(database, NOW + minute * MINUTE) for minute in range(0, 180, 5)]
+    assert (sum(one.opened for one in looks), sum(one.resolved for one in looks)) == (1, 1)
+    again = NOW + 3 * HOUR
+    surge(database, workspace, 60, now=again)
+    settle(database, now=again)
+    assert look(database, again) == Detected(reopened=1)
+    alert = alerts(database, workspace)[0]
+    assert (alert.state, alert.started_at, alert.ended_at, alert.observed) == ("open", NOW - 10 * MINUTE, None, 60)
+    assert told(database, workspace) == ["alert.opened", "alert.resolved", "alert.reopened"]
+
+
+def test_of_two_processes_that_look_at_once_one_opens_an_alert_again(database: Database, workspace: Workspace, rule: Rule) -> None:
+    five_ordinary_days(database, workspace)
+    surge(database, workspace)
+    settle(database)
+    look(database)
+    with database.write() as connection:
+        resolve_alert(connection, workspace.id, alerts(database, workspace)[0].id, actor="key ops", now=NOW + MINUTE)
+    later = NOW + 30 * MINUTE
+    look(database, later)
+    surge(database, workspace, now=later)
+    settle(database, now=later)
+    assert sum(one.reopened for one in look_together(database, later)) == 1
+    assert told(database, workspace) == ["alert.opened", "alert.resolved", "alert.reopened"]
+
+
+def test_a_rise_in_severity_is_kept_as_a_change(database: Database, workspace: Workspace, rule: Rule) -> None:
+    five_ordinary_days(database, workspace)
+    surge(database, workspace, 20)
+    settle(database)
+    look(database)
+    surge(database, workspace, 100, now=NOW + MINUTE)
+    settle(database)
+    look(database, NOW + MINUTE)
+    with database.read() as connection:
+        step = transitions(connection, workspace.id, alerts(database, workspace)[0].id)[-1]
+    assert (step.event, step.from_state, step.to_state) == ("extended", "open", "open")
+    assert step.reason == "severity went from medium to critical"
 
 
 def test_a_resolution_by_hand_is_told_once_to_who_heard_of_the_alert(database: Database, workspace: Workspace, rule: Rule) -> None:
