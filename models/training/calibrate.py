@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ ROWS_OF_A_SET = 400
 COVERAGE = 0.9  # share of texts that get a sentiment without a warning
 
 
-def fit(rows: Judgements) -> dict[str, object]:
+def fit(rows: Judgements) -> dict[str, Any]:
     """The `calibration` of model.json."""
     three = rows.with_sentiment(three_classes=True)
     complaints = rows.with_complaint()
@@ -63,7 +64,10 @@ def calibrate(data: Path, model: Path, *, threads: int) -> dict[str, object]:
     rows = judge(development_rows(data, limit=ROWS_OF_A_SET), bundle, bundle.open_backend(threads))
     path = model / "model.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
-    manifest["calibration"] = fit(rows.halves()[0])
+    fitted = fit(rows.halves()[0])
+    # The temperature of emotions is fitted with their head, on rows of their own.
+    fitted["temperature"] = manifest["calibration"]["temperature"] | fitted["temperature"]
+    manifest["calibration"] = fitted
     path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return dict(manifest["calibration"])
 

@@ -40,6 +40,7 @@ ORDINARY = 150  # rows of a set without topic labels that name none: what silenc
 WEIGHTS = {1.0: 1.0, 0.3: 0.6, 0.1: 0.3}
 EPOCHS, BATCH, RATE = 12, 256, 5e-4
 TEXTS = 512
+LONGEST = 600  # characters of a text that are read
 
 
 def rows_to_refine_on(data: Path) -> list[Example]:
@@ -58,12 +59,16 @@ def rows_to_refine_on(data: Path) -> list[Example]:
     return chosen
 
 
-def vectors_of(examples: Sequence[Example], bundle: Bundle, threads: int) -> NDArray[np.float32]:
-    """(n, hidden) text vectors of the exported body."""
+def vectors_of(texts: Sequence[str], bundle: Bundle, threads: int) -> NDArray[np.float32]:
+    """(n, hidden) text vectors of the exported body, of the beginnings of the texts."""
     backend = bundle.open_backend(threads)
-    texts = [example.text[:600] for example in examples]
-    parts = [pooled(texts[at : at + TEXTS], bundle.tokenizer, backend, bundle.max_tokens) for at in range(0, len(texts), TEXTS)]
-    return np.concatenate(parts)
+    # Texts of like length share a batch, which then pads little.
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    vectors = np.zeros((len(texts), bundle.hidden), np.float32)
+    for at in range(0, len(order), TEXTS):
+        rows = order[at : at + TEXTS]
+        vectors[rows] = pooled([texts[row][:LONGEST] for row in rows], bundle.tokenizer, backend, bundle.max_tokens)
+    return vectors
 
 
 def refit(head: Head, vectors: Tensor, present: Tensor, weight: Tensor, *, seed: int) -> None:
@@ -95,15 +100,16 @@ def refine(data: Path, model: Path, *, threads: int, seed: int = 1) -> int:
     head.load_state_dict(
         {name.removeprefix("presence."): torch.from_numpy(v) for name, v in arrays.items() if name.startswith("presence.")}
     )
-    vectors = torch.from_numpy(vectors_of(examples, bundle, threads))
+    vectors = torch.from_numpy(vectors_of([example.text for example in examples], bundle, threads))
     refit(head, vectors, torch.from_numpy(present.astype(np.float32)), torch.from_numpy(counted.astype(np.float32)), seed=seed)
     arrays |= {f"presence.{name}": value.numpy() for name, value in head.state_dict().items()}
     np.savez(model / HEADS, **arrays)
-    _record_checksum(model)
+    record_checksum(model)
     return len(examples)
 
 
-def _record_checksum(model: Path) -> None:
+def record_checksum(model: Path) -> None:
+    """Writes the checksum of the heads into model.json."""
     path = model / "model.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest["files"][HEADS] = {"sha256": sha256_of(model / HEADS), "bytes": (model / HEADS).stat().st_size}

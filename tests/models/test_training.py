@@ -21,8 +21,9 @@ def with_training_libraries() -> None:
 def a_row(source: str, split: str, word: str) -> dict[str, object]:
     """A good parcel is positive; a bad one is negative and a complaint."""
     sentiment = "positive" if word == "good" else "negative"
-    labels = {"sentiment": sentiment, "topics": [], "complaint": word == "bad", "variant": "food"}
+    labels: dict[str, object] = {"sentiment": sentiment, "topics": [], "complaint": word == "bad", "variant": "food"}
     aspects = [["parcel", "shipment delivery", sentiment]]
+    labels["emotions"] = ["joy" if word == "good" else "anger"]
     return {"text": f"the {word} parcel", "lang": "en", "source": source, "split": split, "domain": "review", "aspects": aspects, **labels}
 
 
@@ -75,6 +76,7 @@ def test_a_set_without_a_neutral_class_does_not_teach_that_nothing_is_neutral() 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_few_steps_learn_and_the_calibrated_export_opens(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from models.training.calibrate import calibrate
+    from models.training.emotion import add_emotion
     from models.training.export import export
     from models.training.measure import FloatBackend, measure
     from models.training.refine import refine
@@ -86,10 +88,12 @@ def test_a_few_steps_learn_and_the_calibrated_export_opens(data: Path, tmp_path:
     trainer.run(Budget(steps=3, minutes=1))
     export(data, backbone, tmp_path / "run" / "final.safetensors", tmp_path / "model")
     assert refine(data, tmp_path / "model", threads=1) > 0
+    assert add_emotion(data, tmp_path / "model", threads=1).trained_on > 0
     calibrated = calibrate(data, tmp_path / "model", threads=1)
     bundle = load_bundle(tmp_path / "model")
     assert bundle.heads.abstain_below == calibrated["abstain_below"]
     assert bundle.heads.abstain_below > 0
+    assert bundle.heads.tells_emotion
     measure(
         data, bundle, threads=1, floats=FloatBackend(backbone, tmp_path / "run" / "final.safetensors", bundle.words(), bundle.tokenizer.pad)
     )
