@@ -1,6 +1,7 @@
 """`koe backtest` judges a series row by row, and `koe evaluate` holds the model against labels."""
 
 import csv
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,6 +95,8 @@ def test_the_report_has_every_language_and_their_mean(quick: Koe, labelled: Path
     assert report["mean_macro_f1"] == pytest.approx(sum(one["macro_f1"] for one in report["languages"]) / 2)
     assert (report["rows"], report["topic_rows"], report["complaint_rows"], report["skipped"]) == (4, 1, 2, 0)
     assert 0 <= report["calibration_error"] <= 1
+    low, high = report["macro_f1_interval"]
+    assert low <= report["macro_f1"] <= high
 
 
 @pytest.mark.usefixtures("bundled_model")
@@ -111,6 +114,57 @@ def test_rows_without_a_right_label_are_left_out_and_named(quick: Koe, labelled:
     assert outcome.code == 1
     assert "left out: line 5: sentiment must be one of negative, neutral, positive" in outcome.err
     assert "left out: line 6: text is missing" in outcome.err
+
+
+@pytest.mark.usefixtures("bundled_model")
+def test_rows_are_judged_for_the_tasks_they_are_labelled_for(quick: Koe, tmp_path: Path) -> None:
+    rows = [
+        {"text": "The parcel came late.", "topics": [{"id": "delivery", "sentiment": "negative"}], "split": "dev", "kind": "a"},
+        {"text": "I am so happy!", "emotions": ["joy", "trust"], "sentiment": None, "split": "dev", "kind": "b"},
+        {"text": "Never again.", "complaint": True, "split": "dev"},
+        {"text": "It is raining.", "sentiment": None, "topics": [], "complaint": None, "split": "dev"},
+        {"text": "Bad.", "sentiment": "negative", "split": "train"},
+    ]
+    with gzip.open(tmp_path / "raw.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    outcome = quick("evaluate", "raw.jsonl.gz", "--split", "dev", "--by", "kind", "--json")
+    report = json.loads(outcome.out)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert (report["rows"], report["sentiment_rows"], report["topic_rows"], report["complaint_rows"]) == (3, 0, 1, 1)
+    assert (report["topic_sentiment_accuracy"], report["macro_f1"], report["unlabelled"]) == (1.0, None, 1)
+    assert [(one["kind"], one["rows"]) for one in report["groups"]] == [("a", 1), ("b", 1)]
+
+
+@pytest.mark.usefixtures("bundled_model")
+def test_topics_of_another_scheme_are_not_held_against_ours(quick: Koe, tmp_path: Path) -> None:
+    rows = [
+        {"text": "Tasty soup.", "topics": ["food quality"], "sentiment": "positive"},
+        {"text": "Too dear.", "topics": ["price"]},
+        {"text": "Fine.", "topics": [], "sentiment": "positive"},
+    ]
+    (tmp_path / "raw.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = json.loads(quick("evaluate", "raw.jsonl", "--json").out)
+    assert (report["topic_rows"], report["foreign_topic_rows"], report["sentiment_rows"]) == (1, 1, 2)
+    assert "topics of 1 rows are not judged: they are no topics of ours (food quality)" in quick("evaluate", "raw.jsonl").err
+
+
+@pytest.mark.usefixtures("bundled_model")
+def test_rubbish_is_named_and_the_rest_is_judged(quick: Koe, labelled: Path) -> None:
+    with labelled.open("ab") as file:
+        file.write(b'\xff\xfe\n[1, 2]\n{"text": 3, "sentiment": "neutral"}\n{"text": "ok", "emotion": 7}\n{"text": "ok"}\n')
+    outcome = quick("evaluate", labelled)
+    assert outcome.code == 1
+    for reason in ("line 5: line 5 is not UTF-8", "not an object", "text must be text", "emotion must be one of anger", "line 9: no label"):
+        assert reason in outcome.err
+    assert "all" in outcome.out
+
+
+@pytest.mark.usefixtures("bundled_model")
+def test_a_file_that_only_claims_to_be_gzip_is_refused(quick: Koe, tmp_path: Path) -> None:
+    (tmp_path / "raw.jsonl.gz").write_text('{"text": "good"}\n')
+    outcome = quick("evaluate", "raw.jsonl.gz")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "raw.jsonl.gz cannot be unpacked" in outcome.err
 
 
 @pytest.mark.usefixtures("bundled_model")
