@@ -172,16 +172,13 @@ def check_auth(settings: "Settings") -> Check:
 
 
 def check_model(settings: "Settings") -> Check:
-    from nlp.bundle import BUNDLED, load_bundle
+    from nlp.annotator import check_model as try_model
 
-    folder = BUNDLED if settings.model == "bundled" else Path(settings.model)
-    if not (folder / "model.json").is_file() and settings.model != "bundled":
-        return Check("model", "ok", f"{settings.model} (a checkpoint: it is checked when it is loaded)")
     try:
-        bundle = load_bundle(folder)
+        name = try_model(settings)
     except KoeError as error:
-        return Check("model", "fail", str(error), "install Koe again, or set KOE_MODEL to a folder with a whole model")
-    return Check("model", "ok", f"{bundle.name} {bundle.version}, checksums of all files right")
+        return Check("model", "fail", str(error), "put it right as the line above says, or set KOE_MODEL=bundled")
+    return Check("model", "ok", f"{name}, checksums of all files right")
 
 
 def check_database(settings: "Settings") -> Iterator[Check]:

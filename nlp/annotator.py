@@ -1,5 +1,6 @@
 """Texts in, annotations out: prepares a text, runs the transformer over it once, and reads every answer from the same token states."""
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from core.settings import Settings
 from nlp.adaptation import Adaptation
 from nlp.backend import STEP, Backend, padded_length
 from nlp.batching import Window, batches, windows_of
-from nlp.bundle import BUNDLED, Bundle, load_bundle
+from nlp.bundle import AGAIN, BUNDLED, READABLE, Bundle, ModelInvalid, load_bundle
 from nlp.clean import clean
 from nlp.heads import Heads
 from nlp.language import LanguageDetector, open_detector
@@ -39,6 +40,7 @@ from store.records import (
     TopicMention,
 )
 
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 BUDGET = 8_192  # padded tokens whose states are in memory at once: 13 MB, and enough windows of every length to fill batches
 
 
@@ -253,27 +255,55 @@ def load_annotator(settings: Settings) -> Annotator:
 
     Misconfigured (or ModelInvalid, which is one) says which setting or file is wrong and what to do.
     """
-    folder = BUNDLED if settings.model == "bundled" else Path(settings.model).expanduser()
-    own = settings.model == "bundled" or (folder / "model.json").is_file()
-    sentiment = None if own else _open_checkpoint(settings, folder)
-    bundle = load_bundle(folder if own else BUNDLED)
+    bundle, sentiment = _open_model(settings, download=True)
     detector = open_detector(settings.language_detector, settings.languages)
-    taxonomy = load_taxonomy()
-    _check_taxonomy(bundle, taxonomy)
     backend = _open_backend(bundle, settings)
     # The heads are small products between runs of the body: threads of BLAS that wait for them spin on the body's cores.
     threadpool_limits(1, "blas")
-    backend.states(_one_of_each_length(bundle, settings.model_threads))
-    return Annotator(bundle, backend, detector, taxonomy, sentiment=sentiment)
+    _warm_up(bundle, backend, settings.model_threads)
+    return Annotator(bundle, backend, detector, load_taxonomy(), sentiment=sentiment)
 
 
-def _open_checkpoint(settings: Settings, folder: Path) -> SentimentModel:
-    if not folder.exists() and settings.model.startswith(("/", ".", "~")):
-        raise Misconfigured(f"KOE_MODEL={settings.model}: there is no such folder; give `bundled`, a folder, or a hub id")
+def check_model(settings: Settings) -> str:
+    """The name of the model that `load_annotator` would open. Raises what it would; compiles, downloads and writes nothing."""
+    bundle, sentiment = _open_model(settings, download=False)
+    open_detector(settings.language_detector, settings.languages)
+    if settings.device != "cpu":
+        _open_backend(bundle, settings)
+    own = f"{bundle.name} {bundle.version}"
+    return own if sentiment is None else f"{sentiment.name} for sentiment, {own} for the rest"
+
+
+def _open_model(settings: Settings, *, download: bool) -> tuple[Bundle, SentimentModel | None]:
+    folder = _folder_of(settings.model)
+    own = folder is not None and (settings.model == "bundled" or (folder / "model.json").exists())
+    bundle = load_bundle(folder if folder is not None and own else BUNDLED)
+    bundle.check_body()
+    _check_taxonomy(bundle, load_taxonomy())
+    return bundle, None if own else _open_checkpoint(settings, folder, download=download)
+
+
+def _folder_of(model: str) -> Path | None:
+    """The folder that KOE_MODEL names, None when it is a hub id. Misconfigured for what is neither."""
+    folder = BUNDLED if model == "bundled" else Path(model).expanduser()
+    try:
+        if folder.is_dir():
+            next(folder.iterdir(), None)
+            return folder
+        if folder.exists():
+            raise Misconfigured(f"KOE_MODEL={model} is a file: give the folder that holds it")
+    except OSError as error:
+        raise Misconfigured(f"KOE_MODEL={model[:200]} cannot be read ({error.strerror}): {READABLE}") from error
+    if not HUB_ID.fullmatch(model):
+        raise Misconfigured(f"KOE_MODEL={model}: there is no such folder; give `bundled`, a folder, or a hub id such as owner/name")
+    return None
+
+
+def _open_checkpoint(settings: Settings, folder: Path | None, *, download: bool) -> SentimentModel:
     with _torch_for(f"KOE_MODEL={settings.model}", "KOE_MODEL=bundled", settings):
         from nlp.torch_backend import load_checkpoint
 
-        return load_checkpoint(settings.model, settings.device)
+        return load_checkpoint(folder or settings.model, settings.device, name=settings.model, download=download)
 
 
 def _open_backend(bundle: Bundle, settings: Settings) -> Backend:
@@ -299,6 +329,14 @@ def _check_taxonomy(bundle: Bundle, taxonomy: Taxonomy) -> None:
             f"the model in {bundle.folder} knows taxonomy {bundle.taxonomy_version} with {len(bundle.heads.topics)} topics, "
             f"installed is {taxonomy.version} with {len(taxonomy.topics)}: install the model and Koe of one version"
         )
+
+
+def _warm_up(bundle: Bundle, backend: Backend, threads: int) -> None:
+    try:
+        backend.states(_one_of_each_length(bundle, threads))
+    except RuntimeError as error:
+        reason = f"{bundle.folder}: the body does not run on windows of up to {bundle.max_tokens} tokens ({error!s:.200})"
+        raise ModelInvalid(f"{reason}; {AGAIN}") from error
 
 
 def _one_of_each_length(bundle: Bundle, threads: int) -> list[list[int]]:

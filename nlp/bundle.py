@@ -8,19 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from zipfile import BadZipFile
 
 import numpy as np
 
 from core.errors import Misconfigured
 from nlp.backend import Backend
-from nlp.encode import Tokenizer, WordVectors
+from nlp.encode import Tokenizer, WordVectors, row_bytes
 from nlp.heads import EMOTION, PARTS, SENTIMENTS, TASKS, Calibration, Floats, Heads
 from store.records import EMOTIONS
 
 BUNDLED = Path(__file__).parent.parent / "models" / "bundled"
 TOKENIZER, EMBEDDINGS, BODY, BODY_WEIGHTS, HEADS = "tokenizer.model", "embeddings.q4", "body.xml", "body.bin", "heads.npz"
 FILES = (TOKENIZER, EMBEDDINGS, BODY, BODY_WEIGHTS, HEADS)
+FORMAT = 1
+"""Of model.json and the files it lists; a change that an older Koe would misread gets the next number."""
 AGAIN = "copy the folder again, or export it with `python -m models.training.export`"
+READABLE = "let the user that runs Koe read the folder and its files"
 
 
 class ModelInvalid(Misconfigured):
@@ -44,6 +48,18 @@ class Bundle:
     tokenizer: Tokenizer
     heads: Heads
 
+    def check_body(self) -> None:
+        """ModelInvalid unless body.xml is the graph of a transformer on the word vectors of this folder; costs no compiling."""
+        from nlp.openvino_backend import interface_of
+
+        path, expected = self.folder / BODY, {"vectors": self.hidden, "mask": None, "states": self.hidden}
+        try:
+            found = interface_of(path)
+        except RuntimeError as error:
+            raise ModelInvalid(f"{path}: OpenVINO cannot read it ({str(error).strip().splitlines()[-1][:200]}); {AGAIN}") from error
+        if found != expected:
+            raise ModelInvalid(f"{path}: unknown architecture: expected inputs and outputs {expected}, found {found}; {AGAIN}")
+
     def words(self) -> WordVectors:
         """The 4-bit word vectors, mapped from the file."""
         return WordVectors(self.folder / EMBEDDINGS, vocabulary=self.tokenizer.size, hidden=self.hidden)
@@ -62,11 +78,22 @@ class Bundle:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Opens a model folder. ModelInvalid when a file is missing, its checksum differs or labels and weights do not fit."""
+    """Opens a model folder. ModelInvalid when a file is missing, cannot be read or was changed, or labels and weights do not fit."""
     manifest = _manifest(folder)
-    _verify(folder, cast("Mapping[str, Mapping[str, object]]", _field(folder, manifest, "files", dict)))
+    try:
+        _verify(folder, cast("Mapping[str, Mapping[str, object]]", _field(folder, manifest, "files", dict)))
+        return _bundle(folder, manifest)
+    except OSError as error:
+        raise ModelInvalid(f"{error.filename or folder} cannot be read ({error.strerror or error}): {READABLE}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, BadZipFile) as error:
+        raise ModelInvalid(f"{folder}: model.json and the files are not of one kind ({error!r:.300}); {AGAIN}") from error
+
+
+def _bundle(folder: Path, manifest: Mapping[str, object]) -> Bundle:
+    vocabulary, hidden = (cast(int, _field(folder, manifest, name, int)) for name in ("vocabulary", "hidden"))
     tokenizer = Tokenizer((folder / TOKENIZER).read_bytes())
-    _expect(folder / TOKENIZER, "pieces", _field(folder, manifest, "vocabulary", int), tokenizer.size)
+    _expect(folder / TOKENIZER, "pieces", vocabulary, tokenizer.size)
+    _expect(folder / EMBEDDINGS, "bytes of vectors", vocabulary * row_bytes(hidden), (folder / EMBEDDINGS).stat().st_size)
     return Bundle(
         folder=folder,
         name=cast(str, _field(folder, manifest, "name", str)),
@@ -74,7 +101,7 @@ def load_bundle(folder: Path) -> Bundle:
         digest=hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest(),
         taxonomy_version=cast(str, _field(folder, manifest, "taxonomy", str)),
         max_tokens=cast(int, _field(folder, manifest, "max_tokens", int)),
-        hidden=cast(int, _field(folder, manifest, "hidden", int)),
+        hidden=hidden,
         tokenizer=tokenizer,
         heads=_heads(folder, manifest),
     )
@@ -86,10 +113,15 @@ def _manifest(folder: Path) -> dict[str, object]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelInvalid(f"{path} is missing: a model folder holds model.json and {', '.join(FILES)}; {AGAIN}") from error
-    except ValueError as error:
+    except OSError as error:
+        raise ModelInvalid(f"{path} cannot be read ({error.strerror}): {READABLE}") from error
+    except (ValueError, RecursionError) as error:
         raise ModelInvalid(f"{path} is not JSON ({error}); {AGAIN}") from error
     if not isinstance(manifest, dict):
         raise ModelInvalid(f"{path}: expected an object, found {type(manifest).__name__}; {AGAIN}")
+    written_as = manifest.get("format", FORMAT)
+    if not isinstance(written_as, int) or written_as > FORMAT:
+        raise ModelInvalid(f"{path}: this Koe reads models up to format {FORMAT}, found {written_as!r}: install a newer Koe")
     return manifest
 
 
@@ -105,7 +137,10 @@ def _verify(folder: Path, files: Mapping[str, Mapping[str, object]]) -> None:
         path = folder / name
         if not path.is_file():
             raise ModelInvalid(f"{path} is missing: model.json lists it; {AGAIN}")
-        expected, found = files.get(name, {}).get("sha256"), sha256_of(path)
+        listed = files.get(name, {})
+        if (size := listed.get("bytes")) is not None and size != path.stat().st_size:
+            raise ModelInvalid(f"{path}: expected {size:,} bytes, found {path.stat().st_size:,}: the file was changed or cut; {AGAIN}")
+        expected, found = listed.get("sha256"), sha256_of(path)
         if found != expected:
             raise ModelInvalid(f"{path}: expected sha256 {expected}, found {found}: the file was changed or cut; {AGAIN}")
 
@@ -122,7 +157,7 @@ def _heads(folder: Path, manifest: Mapping[str, object]) -> Heads:
     topics = labels.get("topics", [])
     if tuple(labels.get("sentiment", ())) != SENTIMENTS:
         raise ModelInvalid(f"{folder / 'model.json'}: sentiment labels should be {SENTIMENTS}, found {labels.get('sentiment')}; {AGAIN}")
-    with np.load(folder / HEADS) as stored:
+    with (folder / HEADS).open("rb") as file, np.load(file) as stored:
         weights: dict[str, Floats] = {name: stored[name].astype(np.float32) for name in stored.files}
     tasks = (*TASKS, EMOTION) if _tells_emotion(folder, weights, labels) else TASKS
     missing = {f"{task}.{part}" for task in tasks for part in PARTS} - weights.keys()

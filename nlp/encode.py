@@ -13,6 +13,11 @@ BLOCK = 32  # weights that share one scale
 BLOCK_BYTES = 18  # an fp16 scale and 32 nibbles
 
 
+def row_bytes(hidden: int) -> int:
+    """Bytes of one word vector of so many dimensions."""
+    return hidden // BLOCK * BLOCK_BYTES
+
+
 class Tokenizer:
     """A SentencePiece Unigram model: text to ids, the same for the same text always.
 

@@ -50,6 +50,20 @@ class OpenVinoBackend:
         return [found[row][: len(window)] for row, window in enumerate(windows)]
 
 
+def interface_of(body: Path) -> dict[str, int | None]:
+    """Names of the inputs of a graph, and `states` for its output, with the size of their vectors; None where there are none.
+
+    RuntimeError when it is no graph.
+    """
+    model = ov.Core().read_model(str(body))
+    ports = [(port.any_name, port) for port in model.inputs] + [("states", port) for port in model.outputs]
+    return {name: _vector_size(port.get_partial_shape()) for name, port in ports}
+
+
+def _vector_size(shape: ov.PartialShape) -> int | None:
+    return shape[2].get_length() if shape.rank.is_static and len(shape) == 3 and shape[2].is_static else None
+
+
 def _can_hold(cache: Path) -> bool:
     """A folder that cannot be written costs a slower start, no answer."""
     try:

@@ -4,6 +4,7 @@
 # mypy: disable-error-code="misc"
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
 
-from nlp.backend import padded_batches
+from nlp.backend import SIZES, padded_batches
 from nlp.body_weights import BodyWeights, read_body
 from nlp.bundle import ModelInvalid
 from nlp.encode import WordVectors
 from nlp.labels import sentiment_matrix
+
+CHECKPOINT = "a sequence-classification checkpoint (config.json, weights, tokenizer) of an architecture that transformers knows"
+TOKENIZERS = "tokenizer.json, vocab.txt, or sentencepiece.bpe.model"
 
 
 class Layer(nn.Module):
@@ -73,11 +77,16 @@ class TorchBackend:
         """Token states (len(window), hidden) of each window, in order."""
         found: dict[int, NDArray[np.float32]] = {}
         for batch in padded_batches(windows, self._pad):
-            vectors, mask = torch.from_numpy(self._words.rows(batch.ids)), torch.from_numpy(batch.mask)
+            ids, mask = (torch.from_numpy(_filled(part)) for part in (batch.ids, batch.mask))
             with torch.inference_mode():
-                states = self._body(vectors.to(self._device), mask.to(self._device)).cpu().numpy()
-            found.update(zip(batch.rows, states, strict=True))
+                states = self._body(torch.from_numpy(self._words.rows(ids.numpy())).to(self._device), mask.to(self._device)).cpu().numpy()
+            found.update(zip(batch.rows, states, strict=False))
         return [found[row][: len(window)] for row, window in enumerate(windows)]
+
+
+def _filled(part: NDArray[np.int64]) -> NDArray[np.int64]:
+    """As many rows as the largest batch has: a product of another shape may take another kernel, which rounds otherwise."""
+    return np.pad(part, ((0, SIZES[0] - len(part)), (0, 0)))
 
 
 def body_from(weights: BodyWeights) -> Body:
@@ -104,9 +113,11 @@ class SentimentCheckpoint:
         config = model.config
         labels = [str(config.id2label[index]) for index in range(config.num_labels)]
         self._sums = torch.from_numpy(sentiment_matrix(name, labels)).to(device)
+        # A tokenizer may give more than a model takes: DistilBERT knows no token types.
+        self._takes = frozenset(inspect.signature(model.forward).parameters)
         # RoBERTa counts its positions from 2; a model without position vectors says nothing, or less than 1.
         positions = getattr(config, "max_position_embeddings", 0)
-        self._max_tokens = min(512, positions - 2) if positions > 2 else 512
+        self._max_tokens = min(512, tokenizer.model_max_length, positions - 2 if positions > 2 else 512)
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, 3) probabilities of negative, neutral, positive; a text is cut at the checkpoint's length."""
@@ -117,19 +128,71 @@ class SentimentCheckpoint:
         # One text at a time: padding to a neighbour's length would round differently, and the answer must not depend on neighbours.
         encoded = self._tokenizer(text, truncation=True, max_length=self._max_tokens, return_tensors="pt").to(self._device)
         with torch.inference_mode():
-            shares = self._model(**encoded).logits.float().softmax(-1) @ self._sums
+            logits = self._model(**{name: value for name, value in encoded.items() if name in self._takes}).logits
+            shares = logits.float().softmax(-1) @ self._sums
         row: NDArray[np.float32] = shares[0].cpu().numpy()
         return row
 
 
-def load_checkpoint(name_or_path: str, device: str) -> SentimentCheckpoint:
-    """Opens a folder or hub id. ModelInvalid when there is no such checkpoint or its labels are no sentiments."""
+def load_checkpoint(place: str | Path, device: str, *, name: str | None = None, download: bool = True) -> SentimentCheckpoint:
+    """Opens a folder, or a hub id (downloaded once where `download` allows it), under the name that annotations shall bear.
+
+    ModelInvalid when there is no such checkpoint, it is no sequence classification, a file is cut, or its labels are no sentiments.
+    """
+    name = name or str(place)
+    config = _config_of(place, name, download=download)
+    labels = [str(config.id2label.get(index, "")) for index in range(config.num_labels)]
+    sentiment_matrix(name, labels)  # before hundreds of megabytes are read
+    return SentimentCheckpoint(name, _tokenizer_of(place, name, download=download), _weights_of(place, name, config, download), device)
+
+
+def _config_of(place: str | Path, name: str, *, download: bool) -> Any:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name_or_path)
-        model = AutoModelForSequenceClassification.from_pretrained(name_or_path)
-    except (OSError, ValueError, KeyError) as error:
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, local_files_only=not download)
+    except OSError as error:
+        if isinstance(place, Path):
+            raise ModelInvalid(f"{name}: config.json cannot be read ({_brief(error)}); expected {CHECKPOINT}") from error
         raise ModelInvalid(
-            f"{name_or_path}: no sequence-classification checkpoint could be opened ({error}); expected `bundled`, a folder with "
-            "config.json, weights and tokenizer, or a hub id that this machine can reach or has in its cache"
+            f"{name}: there is no such folder, and the hub did not give a model of this name ({_brief(error)}); expected {CHECKPOINT}. "
+            "Where the hub cannot be reached, copy the checkpoint here and set KOE_MODEL to its folder"
         ) from error
-    return SentimentCheckpoint(name_or_path, tokenizer, model, device)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelInvalid(
+            f"{name}: unknown architecture, or config.json is missing or broken ({_brief(error)}); expected {CHECKPOINT}"
+        ) from error
+    kinds = [str(kind) for kind in config.architectures or ()]
+    if not any(kind.endswith("ForSequenceClassification") for kind in kinds):
+        raise ModelInvalid(f"{name} is no sequence classification but {', '.join(kinds) or 'nothing named'}; expected {CHECKPOINT}")
+    return config
+
+
+def _tokenizer_of(place: str | Path, name: str, *, download: bool) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, local_files_only=not download)
+    except Exception as error:  # each of the formats fails in its own way
+        raise ModelInvalid(f"{name}: its tokenizer cannot be opened ({_brief(error)}); expected {TOKENIZERS}") from error
+    # Where its files are missing, transformers makes one that knows the special tokens alone.
+    if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):
+        raise ModelInvalid(f"{name}: its tokenizer is missing; expected {TOKENIZERS}")
+    return tokenizer
+
+
+def _weights_of(place: str | Path, name: str, config: Any, download: bool) -> Any:  # noqa: FBT001
+    try:
+        model, loaded = AutoModelForSequenceClassification.from_pretrained(
+            place, config=config, trust_remote_code=False, local_files_only=not download, output_loading_info=True
+        )
+    except Exception as error:  # safetensors, pickle and torch fail each in their own way; the reason is in the message
+        raise ModelInvalid(
+            f"{name}: its weights cannot be read ({_brief(error)}): the file is missing, was cut, or does not fit config.json "
+            f"({config.num_labels} labels); copy or download it again"
+        ) from error
+    if missing := sorted(loaded["missing_keys"]):
+        # transformers would go on with random numbers in their place.
+        raise ModelInvalid(f"{name}: its weights lack {', '.join(missing[:5])}: it was not trained to classify; expected {CHECKPOINT}")
+    return model
+
+
+def _brief(error: Exception) -> str:
+    """The reason without the pages of advice that libraries add."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

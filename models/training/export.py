@@ -26,7 +26,7 @@ from torch import Tensor
 from models.training.batches import encode
 from models.training.data import Mix, load, topic_ids
 from nlp.backend import padded_batches
-from nlp.bundle import BODY, EMBEDDINGS, FILES, HEADS, TOKENIZER, sha256_of
+from nlp.bundle import BODY, EMBEDDINGS, FILES, FORMAT, HEADS, TOKENIZER, sha256_of
 from nlp.encode import Tokenizer, WordVectors
 from nlp.heads import SENTIMENTS, TASKS
 from nlp.torch_backend import Body
@@ -105,6 +105,7 @@ def write_manifest(folder: Path, *, vocabulary: int, hidden: int, calibration: M
     """model.json: what the folder holds, and the checksum of every file."""
     taxonomy = json.loads((Path(__file__).parent.parent / "taxonomy.json").read_text(encoding="utf-8"))
     manifest = {
+        "format": FORMAT,
         "name": NAME,
         "version": VERSION,
         "taxonomy": taxonomy["version"],

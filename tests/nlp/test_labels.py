@@ -20,6 +20,17 @@ from nlp.labels import sentiment_matrix
         (["积极", "消极"], [2, 0]),
         (["olumlu", "olumsuz", "nötr"], [2, 0, 1]),
         (["tích_cực", "tiêu_cực", "trung_tính"], [2, 0, 1]),
+        (["very_negative", "somewhat negative", "neutral", "Slightly-Positive", "extremely positive"], [0, 0, 1, 2, 2]),
+        (["-1", "0", "1"], [0, 1, 2]),
+        (["star_1", "star_2", "star_3", "star_4", "star_5"], [0, 0, 1, 2, 2]),
+        (["5星", "4星", "3星", "2星", "1星"], [2, 2, 1, 0, 0]),
+        (["N", "NEU", "P"], [0, 1, 2]),
+        (["差评", "中评", "好评"], [0, 1, 2]),
+        (["부정", "중립", "긍정"], [0, 1, 2]),
+        (["سلبي", "محايد", "إيجابي"], [0, 1, 2]),
+        (["негативный", "нейтральный", "позитивный"], [0, 1, 2]),
+        (["Очень негативный", "негативный", "нейтральный", "позитивный", "очень позитивный"], [0, 0, 1, 2, 2]),
+        (["bearish", "bullish"], [0, 2]),
     ],
 )
 def test_reads_the_usual_spellings(labels: list[str], columns: list[int]) -> None:

@@ -1,7 +1,6 @@
 """The annotator that settings ask for: the bundled model, a folder, a checkpoint, or an error that says what to do."""
 
 import importlib.util
-import json
 import random
 import shutil
 from pathlib import Path
@@ -13,7 +12,7 @@ from core.settings import Settings
 from nlp.annotator import Annotator, TextInput, load_annotator
 from nlp.bundle import BUNDLED
 from tests import needs
-from tests.nlp.test_torch_backend import a_checkpoint
+from tests.nlp.checkpoints import a_checkpoint
 
 TEXTS = [
     "The parcel came three days late and nobody answers the phone!",
@@ -65,19 +64,6 @@ def test_a_copy_of_the_bundle_is_a_model_too(annotator: Annotator, home: Path, t
     shutil.copytree(BUNDLED, tmp_path / "mine")
     mine = load_annotator(Settings(home=home, model=str(tmp_path / "mine")))
     assert mine.annotate([TextInput(TEXTS[0])]) == annotator.annotate([TextInput(TEXTS[0])])
-
-
-def test_a_model_of_another_taxonomy_is_refused(home: Path, tmp_path: Path) -> None:
-    shutil.copytree(BUNDLED, tmp_path / "mine")
-    manifest = json.loads((BUNDLED / "model.json").read_text())
-    (tmp_path / "mine" / "model.json").write_text(json.dumps({**manifest, "taxonomy": "0"}))
-    with pytest.raises(Misconfigured, match="knows taxonomy 0 with 20 topics, installed is"):
-        load_annotator(Settings(home=home, model=str(tmp_path / "mine")))
-
-
-def test_a_folder_that_is_not_there_is_named(home: Path) -> None:
-    with pytest.raises(Misconfigured, match=r"KOE_MODEL=\./gone: there is no such folder"):
-        load_annotator(Settings(home=home, model="./gone"))
 
 
 def test_a_checkpoint_without_torch_says_what_to_install(home: Path, tmp_path: Path) -> None:
