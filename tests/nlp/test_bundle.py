@@ -82,7 +82,7 @@ def with_emotion(folder: Path, *, labels: Sequence[str], outputs: int) -> None:
     manifest = json.loads((folder / "model.json").read_text())
     manifest["labels"][EMOTION] = labels
     manifest["calibration"]["temperature"][EMOTION] = 1.0
-    manifest["files"][HEADS]["sha256"] = sha256_of(folder / HEADS)
+    manifest["files"][HEADS] = {"sha256": sha256_of(folder / HEADS), "bytes": (folder / HEADS).stat().st_size}
     edit(folder, **manifest)
 
 
