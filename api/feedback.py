@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 
 from api.auth import Ingester, Manager, Reader
 from api.bodies import media_type, read_body, require_json
@@ -19,6 +20,7 @@ from api.schemas import (
     EVERY_CALL,
     AnnotationOut,
     AuthorShape,
+    CorrectionOut,
     FeedbackOut,
     Out,
     RatingShape,
@@ -33,6 +35,7 @@ from core.logs import get_logger
 from nlp.circumstances import input_of
 from store.annotations import save_annotations
 from store.circumstances import load_circumstances
+from store.corrections import corrections_of
 from store.feedback import add_new, delete_feedback, get_feedback, history, load_annotated
 from store.query import InvalidQuery
 from store.records import AnnotatedFeedback, Annotation, Circumstances, Feedback, FeedbackQuery, Kind, NewFeedback, RejectedRow, Stored
@@ -87,6 +90,7 @@ class RevisionOut(Out):
 
 class FeedbackWithHistory(FeedbackOut):
     history: list[RevisionOut] = Field(description="Texts that edits replaced, oldest first.")
+    corrections: list[CorrectionOut] = Field(description="What humans said against the annotation, oldest first.")
 
 
 PUSH_BODY = {
@@ -186,7 +190,9 @@ async def annotate_now(services: Services, workspace_id: str, ids: Sequence[str]
     if pairs:
         await to_thread.run_sync(_save, services, pairs)
         services.metrics.texts_annotated.labels("feedback").inc(len(pairs))
-    known |= {row.id: annotation for row, annotation in pairs}
+        # As they are stored: somebody may have corrected a text before it was annotated.
+        saved = await to_thread.run_sync(_load, services, workspace_id, [row.id for row, _ in pairs])
+        known |= {row.feedback.id: row.annotation for row in saved if row.annotation is not None}
     return {one: AnnotationOut.model_validate(annotation) for one, annotation in known.items()}
 
 
@@ -261,9 +267,7 @@ def list_feedback(
 @find.get("/{feedback_id}", summary="One feedback with its annotation and history", responses=problems(404))
 def show_feedback(feedback_id: str, caller: Reader, services: With) -> FeedbackWithHistory:
     with services.database.read() as connection:
-        row = get_feedback(connection, caller.workspace_id, feedback_id)
-        revisions = history(connection, caller.workspace_id, feedback_id)
-    return FeedbackWithHistory(**shown(row).model_dump(), history=[RevisionOut.model_validate(revision) for revision in revisions])
+        return with_history(connection, caller.workspace_id, feedback_id)
 
 
 @find.delete("/{feedback_id}", status_code=204, response_class=Response, summary="Erase a feedback for good", responses=problems(404))
@@ -271,6 +275,18 @@ def erase_feedback(feedback_id: str, caller: Manager, services: With) -> None:
     with services.database.write() as connection:
         delete_feedback(connection, caller.workspace_id, feedback_id, services.clock())
     services.nudge("roll_up")
+
+
+def with_history(connection: Connection, workspace_id: str, feedback_id: str) -> FeedbackWithHistory:
+    """One feedback with what became of it. Raises NotFound."""
+    row = get_feedback(connection, workspace_id, feedback_id)
+    revisions = history(connection, workspace_id, feedback_id)
+    said = corrections_of(connection, workspace_id, feedback_id)
+    return FeedbackWithHistory(
+        **shown(row).model_dump(),
+        history=[RevisionOut.model_validate(revision) for revision in revisions],
+        corrections=[CorrectionOut.model_validate(correction) for correction in said],
+    )
 
 
 def shown(row: AnnotatedFeedback) -> FeedbackOut:

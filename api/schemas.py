@@ -137,6 +137,31 @@ class FeedbackOut(Out):
     error: str | None = Field(default=None, description="Why it could not be annotated.")
 
 
+class TopicCorrectionOut(Out):
+    id: str
+    present: bool
+    sentiment: Sentiment | None
+
+
+class LabelsOut(Out):
+    """null, and topics that are not named: nothing was said of them."""
+
+    sentiment: Sentiment | None
+    complaint: bool | None
+    language: str | None
+    topics: list[TopicCorrectionOut]
+
+
+class CorrectionOut(Out):
+    id: str
+    feedback_id: str
+    revision: int = Field(description="Of the text that was corrected; another revision is another text.")
+    at: datetime
+    actor: str
+    labels: LabelsOut
+    before: LabelsOut = Field(description="What was said of the same things until then.")
+
+
 class ScopeShape(Body):
     """What is counted; what is left out is not narrowed."""
 

@@ -1,16 +1,17 @@
-"""What the model said: saved once per revision of a text; an answer to an older text is dropped."""
+"""What is said of a text: the model's answer, once per revision, and over it what humans said; an answer to an older text is dropped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
 from store.buckets import touch, touch_later_reposts
+from store.corrections import add_correction, corrected, labels_in_force, said_before
 from store.dialect import AnyRow, insert_all, row_id, upsert
-from store.feedback import load_annotated
+from store.feedback import get_feedback, load_annotated
 from store.model_changes import note_model
-from store.records import Annotation, Feedback
+from store.records import Annotation, Correction, Feedback, Labels
 from store.rows import annotation_values, topic_values
 from store.tables import annotation_topics, annotations, feedback
 
@@ -18,11 +19,14 @@ from store.tables import annotation_topics, annotations, feedback
 def save_annotations(connection: Connection, annotated: Sequence[tuple[Feedback, Annotation]], now: datetime) -> int:
     """Save answers for claimed texts of any workspace and end their claims; how many changed anything.
 
-    An answer for a text that was edited or erased meanwhile is dropped; saving the same answer again changes nothing. Counts are made of
-    these answers from now on, so in the same transaction it is noted which model gave them.
+    An answer for a text that was edited or erased meanwhile is dropped, what humans said of the text is put over the others, and saving
+    the same answer again changes nothing. Counts are made of these answers from now on, so in the same transaction it is noted which
+    model gave them.
     """
     rows = _lock(connection, [one for one, _ in annotated])
     current = {row.id: answer for one, answer in annotated if (row := rows.get(int(one.id))) and row.revision == one.revision}
+    said = labels_in_force(connection, {key: rows[key].revision for key in current})
+    current |= {key: corrected(current[key], labels) for key, labels in said.items()}
     news = {key: answer for key, answer in current.items() if rows[key].waiting or not _is_saved(connection, rows[key], answer)}
     if not news:
         return 0
@@ -33,16 +37,27 @@ def save_annotations(connection: Connection, annotated: Sequence[tuple[Feedback,
     if again:
         # Another answer to a text that had one: a new model rewrites history, and history never pages.
         connection.execute(update(feedback).where(feedback.c.id.in_(again)).values(live=False))
-    values = [_values(rows[key], news[key], now) for key in ids]
-    upsert(connection, annotations, values, key=["feedback_id"])
-    connection.execute(delete(annotation_topics).where(annotation_topics.c.feedback_id.in_(ids)))
-    topics = [{"feedback_id": key, "workspace_id": rows[key].workspace_id} | topic for key in ids for topic in topic_values(news[key])]
-    if topics:
-        connection.execute(*insert_all(connection, annotation_topics, topics))
-    _touch(connection, [rows[key] for key in ids])
+    _write(connection, rows, news, now)
     for workspace, model, taxonomy in sorted({(rows[key].workspace_id, news[key].model, news[key].taxonomy) for key in ids}):
         note_model(connection, str(workspace), model, taxonomy, now)
     return len(ids)
+
+
+def correct_feedback(
+    connection: Connection, workspace_id: str, feedback_id: str, labels: Labels, *, actor: str, now: datetime
+) -> Correction:
+    """Keep a human's word on a text, and put it over what is said of it now and later, as long as its author does not edit it.
+
+    What was corrected is history, and pages nobody. Raises NotFound.
+    """
+    stored = get_feedback(connection, workspace_id, feedback_id)
+    row = _lock(connection, [stored.feedback])[int(stored.feedback.id)]
+    before = get_feedback(connection, workspace_id, feedback_id)  # what it is now that nobody else changes it
+    correction = add_correction(connection, before.feedback, labels, said_before(before.annotation, labels), actor=actor, now=now)
+    connection.execute(update(feedback).where(feedback.c.id == row.id).values(live=False))
+    if before.annotation is not None:
+        _write(connection, {row.id: row}, {row.id: corrected(before.annotation, labels)}, now)
+    return correction
 
 
 def save_failure(connection: Connection, failed: Feedback, error: str, now: datetime) -> None:
@@ -56,6 +71,18 @@ def _lock(connection: Connection, asked: Sequence[Feedback]) -> dict[int, AnyRow
     query = select(*(feedback.c[name] for name in wanted)).where(feedback.c.id.in_([int(one.id) for one in asked]))
     # In the order of ids: two savers of the same rows wait for each other instead of deadlocking.
     return {row.id: row for row in connection.execute(query.order_by(feedback.c.id).with_for_update())}
+
+
+def _write(connection: Connection, rows: Mapping[int, AnyRow], answers: Mapping[int, Annotation], now: datetime) -> None:
+    """Replace what is said of these rows, and have it counted."""
+    ids = sorted(answers)
+    values = [_values(rows[key], answers[key], now) for key in ids]
+    upsert(connection, annotations, values, key=["feedback_id"])
+    connection.execute(delete(annotation_topics).where(annotation_topics.c.feedback_id.in_(ids)))
+    topics = [{"feedback_id": key, "workspace_id": rows[key].workspace_id} | topic for key in ids for topic in topic_values(answers[key])]
+    if topics:
+        connection.execute(*insert_all(connection, annotation_topics, topics))
+    _touch(connection, [rows[key] for key in ids])
 
 
 def _is_saved(connection: Connection, row: AnyRow, answer: Annotation) -> bool:

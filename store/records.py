@@ -206,6 +206,54 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicCorrection:
+    """`present` False: the text does not speak of it. `sentiment` None: as the model says, else as the whole text."""
+
+    id: str
+    present: bool = True
+    sentiment: Sentiment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a human says of a text; None, and a topic that is not named, is left to the model."""
+
+    sentiment: Sentiment | None = None
+    complaint: bool | None = None
+    language: str | None = None
+    topics: tuple[TopicCorrection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A human's word against an annotation: who said it, when, and of which revision of the text. `before` is what was said until then."""
+
+    id: str
+    feedback_id: str
+    revision: int
+    at: datetime
+    actor: str
+    labels: Labels
+    before: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedText:
+    """A text, and a correction of it."""
+
+    text: str
+    correction: Correction
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionPage:
+    """Newest first. `next` asks for the page after; None = there is none."""
+
+    rows: tuple[CorrectedText, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredAdaptation:
     """Heads that a workspace fitted, as nlp writes and reads them. `number` counts those of the workspace; `weights` names the shared
     model that they belong to and are of use with alone; `digest` is the SHA-256 of `content`."""

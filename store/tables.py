@@ -170,6 +170,23 @@ annotation_topics = Table(
     Index("ix_annotation_topics_workspace_id_topic_feedback_id", "workspace_id", "topic", "feedback_id"),
 )
 
+# What humans said against annotations. `annotations` holds what is in force: the model's answer with these put over it.
+corrections = Table(
+    "corrections",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("feedback_id", RowId, ForeignKey("feedback.id", ondelete="CASCADE"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("labels", Json, nullable=False),
+    Column("before", Json, nullable=False),
+    Index("ix_corrections_workspace_id_id", "workspace_id", "id"),
+    Index("ix_corrections_feedback_id", "feedback_id"),
+    sqlite_autoincrement=True,
+)
+
 brands = Table(
     "brands",
     metadata,

@@ -11,14 +11,15 @@ from nlp.adaptation import adaptation_content
 from nlp.heads import Calibration
 from store.adaptations import add_adaptation
 from store.alerts import last_ended, list_alerts, resolve_alert, transitions
-from store.annotations import save_annotations
+from store.annotations import correct_feedback, save_annotations
 from store.brands import create_brand, delete_brand
 from store.channels import create_channel
 from store.database import Database
 from store.deliveries import list_deliveries
 from store.feedback import add_new, get_feedback
 from store.model_changes import comparable_since
-from store.records import Alert, Channel, NewFeedback, Rule, Scope, Workspace
+from store.records import Alert, Channel, Labels, NewFeedback, Rule, Scope, Workspace
+from store.rollups import totals
 from store.rules import create_rule, delete_rule, update_rule
 from store.secrets import Vault
 from store.workspaces import create_workspace
@@ -522,3 +523,16 @@ def test_a_model_of_another_workspace_keeps_nobody_from_being_paged(database: Da
     settle(database)
     assert look(database) == Detected(opened=1)
     assert len(alerts(database, workspace)) == 1
+
+
+def test_correcting_what_is_said_of_texts_never_pages(database: Database, workspace: Workspace, rule: Rule) -> None:
+    five_ordinary_days(database, workspace)
+    ids = surge(database, workspace, text="parcel")
+    settle(database)
+    with database.write() as connection:
+        for one in ids:
+            correct_feedback(connection, workspace.id, one, Labels(sentiment="negative"), actor="key 1", now=NOW)
+    settle(database)
+    with database.read() as connection:
+        assert totals(connection, workspace.id, NOW - timedelta(hours=1), NOW)[""].negative == len(ids)
+    assert look(database) == Detected()
