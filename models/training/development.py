@@ -83,14 +83,15 @@ def development_rows(data: Path, *, limit: int, training_only: bool = True) -> l
     for row in load(data, split="dev", training_only=training_only):
         by_set.setdefault(row["source"], []).append(row)
     chosen = [row for source, rows in by_set.items() for row in _sample(source, rows, limit)]
-    return [example for example in map(example_of, chosen) if _is_labelled(example)]
+    return [example for example in map(example_of, chosen) if is_labelled(example)]
 
 
 def _sample(source: str, rows: list[Row], limit: int) -> list[Row]:
     return rows if source == "umsab" or len(rows) <= limit else random.Random(source).sample(rows, limit)
 
 
-def _is_labelled(example: Example) -> bool:
+def is_labelled(example: Example) -> bool:
+    """Whether sentiment, complaint or a topic was judged by somebody."""
     marks = [*example.presence.values(), *([example.complaint] if example.complaint else [])]
     return example.sentiment is not None or any(mark.weight == STRONG for mark in marks)
 

@@ -71,6 +71,11 @@ def vectors_of(texts: Sequence[str], bundle: Bundle, threads: int) -> NDArray[np
     return vectors
 
 
+def counted_weights(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The weights of topic labels as they count here, by WEIGHTS."""
+    return np.select([np.isclose(weight, known) for known in WEIGHTS], list(WEIGHTS.values()), 0.0).astype(np.float32)
+
+
 def refit(head: Head, vectors: Tensor, present: Tensor, weight: Tensor, *, seed: int) -> None:
     """Trains the head in place: weighted binary cross-entropy, AdamW, linear decay."""
     torch.manual_seed(seed)
@@ -93,7 +98,6 @@ def refine(data: Path, model: Path, *, threads: int, seed: int = 1) -> int:
     examples = rows_to_refine_on(data)
     random.Random(seed).shuffle(examples)
     weight, present = presence_labels(examples)
-    counted = np.select([np.isclose(weight, known) for known in WEIGHTS], list(WEIGHTS.values()), 0.0)
     with np.load(model / HEADS) as stored:
         arrays = {name: stored[name] for name in stored.files}
     head = Head(bundle.hidden, len(bundle.heads.topics))
@@ -101,7 +105,7 @@ def refine(data: Path, model: Path, *, threads: int, seed: int = 1) -> int:
         {name.removeprefix("presence."): torch.from_numpy(v) for name, v in arrays.items() if name.startswith("presence.")}
     )
     vectors = torch.from_numpy(vectors_of([example.text for example in examples], bundle, threads))
-    refit(head, vectors, torch.from_numpy(present.astype(np.float32)), torch.from_numpy(counted.astype(np.float32)), seed=seed)
+    refit(head, vectors, torch.from_numpy(present.astype(np.float32)), torch.from_numpy(counted_weights(weight)), seed=seed)
     arrays |= {f"presence.{name}": value.numpy() for name, value in head.state_dict().items()}
     np.savez(model / HEADS, **arrays)
     record_checksum(model)

@@ -80,6 +80,7 @@ def test_a_few_steps_learn_and_the_calibrated_export_opens(data: Path, tmp_path:
     from models.training.export import export
     from models.training.measure import FloatBackend, measure
     from models.training.refine import refine
+    from models.training.scorecard import print_scorecard
     from models.training.train import Budget, Trainer
     from nlp.bundle import load_bundle
 
@@ -98,6 +99,10 @@ def test_a_few_steps_learn_and_the_calibrated_export_opens(data: Path, tmp_path:
         data, bundle, threads=1, floats=FloatBackend(backbone, tmp_path / "run" / "final.safetensors", bundle.words(), bundle.tokenizer.pad)
     )
     assert "same sentiment label int8 and float32" in capsys.readouterr().out
+    print_scorecard(data, bundle, threads=1)
+    card = capsys.readouterr().out
+    assert "\n| en | " in card
+    assert all(f"\n| {task} | " in card for task in ("sentiment", "complaint", "presence", "topic_sentiment", "emotion"))
     window = [bundle.tokenizer.bos, *bundle.tokenizer.encode(["the good parcel"])[0], bundle.tokenizer.eos]
     int8, float32 = (backend.states([window])[0] for backend in (bundle.open_backend(), bundle.open_torch_backend("cpu")))
     assert int8.shape == float32.shape == (len(window), bundle.hidden)
