@@ -1,11 +1,14 @@
 """/v1/alerts: what surged, who took it, and what became of it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Query
 from fastapi import Body as BodyField
 from pydantic import Field, StringConstraints
+from sqlalchemy import Connection
 
 from api.auth import Caller, Manager, Reader
 from api.filters import Brand, From, To, known_brand, known_rule
@@ -15,6 +18,7 @@ from api.schemas import EVERY_CALL, Body, Name, Out, ScopeShape, problems, read_
 from api.services import Services, With
 from core.errors import InvalidInput
 from core.times import parse_time, to_rfc3339
+from insights.matching import inhibited_by, silenced_by
 from store.alerts import (
     acknowledge_alert,
     count_alerts,
@@ -24,8 +28,11 @@ from store.alerts import (
     snooze_alert,
     transitions,
     unacknowledge_alert,
+    unresolved_alerts,
 )
-from store.records import Alert, AlertEvent, AlertQuery, AlertState, Measure, Severity
+from store.policies import list_inhibitions
+from store.records import Alert, AlertEvent, AlertQuery, AlertState, Inhibition, Measure, Severity, Silence
+from store.silences import silences_in_force
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], route_class=Route, responses=problems(*EVERY_CALL))
 
@@ -57,6 +64,8 @@ class AlertOut(Out):
     top_topics: list[TopicShareOut]
     summary: str
     snoozed_until: datetime | None = None
+    silenced: bool = Field(default=False, description="A silence lies over it now: it tells no channel.")
+    inhibited_by: str | None = Field(default=None, description="Id of the open alert that makes this one redundant now.")
 
 
 class TransitionOut(Out):
@@ -117,7 +126,8 @@ def list_all(
         asked = AlertQuery(state, severity, brand_id, rule_id, first, last)
         page = list_alerts(connection, caller.workspace_id, asked, limit=limit, cursor=cursor)
         counts = count_alerts(connection, caller.workspace_id, asked)
-    return AlertPageOut(data=[shown(alert) for alert in page.rows], next=page.next, counts=dict(counts))
+        mutes = Mutes.read(connection, caller.workspace_id, services.clock())
+    return AlertPageOut(data=[shown(alert, mutes) for alert in page.rows], next=page.next, counts=dict(counts))
 
 
 @router.get("/{alert_id}", summary="One alert and what became of it", responses=problems(404))
@@ -125,21 +135,26 @@ def show_alert(alert_id: str, caller: Reader, services: With) -> AlertWithHistor
     with services.database.read() as connection:
         alert = get_alert(connection, caller.workspace_id, alert_id)
         steps = transitions(connection, caller.workspace_id, alert_id)
-    return AlertWithHistory(**shown(alert).model_dump(), history=[TransitionOut.model_validate(step) for step in steps])
+        mutes = Mutes.read(connection, caller.workspace_id, services.clock())
+    return AlertWithHistory(**shown(alert, mutes).model_dump(), history=[TransitionOut.model_validate(step) for step in steps])
 
 
 @router.post("/{alert_id}/acknowledge", summary="Say that somebody looks at it", responses=problems(404, 409, 413, 415))
 def acknowledge(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
     with services.database.write() as connection:
         alert = acknowledge_alert(connection, caller.workspace_id, alert_id, **deed_of(caller, services, body))
-    return told(services, alert)
+        answer = shown_now(connection, services, alert)
+    services.nudge("notify")  # whoever heard of the alert hears of the change, in the same order
+    return answer
 
 
 @router.post("/{alert_id}/unacknowledge", summary="Give it back: nobody looks at it any more", responses=problems(404, 409, 413, 415))
 def unacknowledge(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
     with services.database.write() as connection:
         alert = unacknowledge_alert(connection, caller.workspace_id, alert_id, **deed_of(caller, services, body))
-    return told(services, alert)
+        answer = shown_now(connection, services, alert)
+    services.nudge("notify")  # whoever heard of the alert hears of the change, in the same order
+    return answer
 
 
 @router.post("/{alert_id}/snooze", summary="Let it sleep until a time", responses=problems(404, 409, 413, 415))
@@ -148,25 +163,47 @@ def snooze(alert_id: str, body: Snooze, caller: Manager, services: With) -> Aler
     until = end_of_snooze(body, services.clock())
     with services.database.write() as connection:
         alert = snooze_alert(connection, caller.workspace_id, alert_id, until=until, **deed_of(caller, services, body))
-    return told(services, alert)
+        answer = shown_now(connection, services, alert)
+    services.nudge("notify")  # whoever heard of the alert hears of the change, in the same order
+    return answer
 
 
 @router.post("/{alert_id}/resolve", summary="End it by hand", responses=problems(404, 409, 413, 415))
 def resolve(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
     with services.database.write() as connection:
         alert = resolve_alert(connection, caller.workspace_id, alert_id, **deed_of(caller, services, body))
-    return told(services, alert)
+        answer = shown_now(connection, services, alert)
+    services.nudge("notify")  # whoever heard of the alert hears of the change, in the same order
+    return answer
 
 
-def told(services: Services, alert: Alert) -> AlertOut:
-    """The alert after a change; whoever heard of it hears of the change, in the same order."""
-    services.nudge("detect")
-    return shown(alert)
+def shown_now(connection: Connection, services: Services, alert: Alert) -> AlertOut:
+    return shown(alert, Mutes.read(connection, alert.workspace_id, services.clock()))
 
 
-def shown(alert: Alert) -> AlertOut:
-    """One alert as the API shows it."""
-    return AlertOut.model_validate({name: getattr(alert, "rule_id" if name == "rule" else name) for name in AlertOut.model_fields})
+@dataclass(frozen=True, slots=True)
+class Mutes:
+    """What keeps alerts from telling anybody now."""
+
+    silences: Sequence[Silence]
+    inhibitions: Sequence[Inhibition]
+    others: Sequence[Alert]
+
+    @classmethod
+    def read(cls, connection: Connection, workspace_id: str, now: datetime) -> "Mutes":
+        inhibitions = list_inhibitions(connection, workspace_id)
+        others = unresolved_alerts(connection, workspace_id) if inhibitions else []
+        return cls(silences_in_force(connection, workspace_id, now), inhibitions, others)
+
+
+def shown(alert: Alert, mutes: Mutes) -> AlertOut:
+    """One alert as the API shows it. What is resolved has nothing to be silent about."""
+    fields = {name: getattr(alert, "rule_id" if name == "rule" else name, None) for name in AlertOut.model_fields}
+    ended = alert.state == "resolved"
+    redundant = None if ended else inhibited_by(alert, mutes.others, mutes.inhibitions)
+    fields["silenced"] = not ended and silenced_by(alert, mutes.silences) is not None
+    fields["inhibited_by"] = None if redundant is None else redundant.id
+    return AlertOut.model_validate(fields)
 
 
 class HandWords(TypedDict):

@@ -23,7 +23,10 @@ from api import (
     imports,
     keys,
     metrics_page,
+    policies,
     rules,
+    schedules,
+    silences,
     sources,
     taxonomy,
     themes,
@@ -53,8 +56,8 @@ THREADS = 16
 DESCRIPTION = """What customers say, in any language, and what it means: sentiment and topics of each piece of feedback,
 themes over all of it, and an alert when complaints surge. Errors are `application/problem+json` (RFC 9457)."""
 NOUNS = (
-    classify, feedback, corrections, imports, trends, themes, brands, sources, backtest, rules, alerts, channels, keys, workspace, taxonomy,
-    health, metrics_page, docs_page,
+    classify, feedback, corrections, imports, trends, themes, brands, sources, backtest, rules, alerts, channels, silences, policies,
+    schedules, keys, workspace, taxonomy, health, metrics_page, docs_page,
 )  # fmt: skip
 """One file each, with a `router`. `backtest` stands before `rules`: its path would be read as the id of a rule."""
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Literal
 
-Stage = Literal["collect", "import", "annotate", "roll_up", "detect", "deliver"]
-STAGES: tuple[Stage, ...] = ("collect", "import", "annotate", "roll_up", "detect", "deliver")
+Stage = Literal["collect", "import", "annotate", "roll_up", "detect", "notify", "deliver"]
+STAGES: tuple[Stage, ...] = ("collect", "import", "annotate", "roll_up", "detect", "notify", "deliver")
 Nudge = Callable[[Stage], None]
 
 

@@ -1,13 +1,14 @@
 """What a channel is told of an alert: the alert as the API shows it, and nothing that a customer wrote."""
 
 import json
+from collections.abc import Sequence
 
 from core.times import to_rfc3339
 from store.records import Alert, DeliveryEvent, Scope
 
 
-def message(alert: Alert, event: DeliveryEvent) -> str:
-    """The JSON of one change of an alert: `{"event": ..., "alert": {...}}`."""
+def message(alert: Alert, event: DeliveryEvent, *, group: Sequence[Alert] = ()) -> str:
+    """The JSON of one change of an alert: `{"event": ..., "alert": {...}}`. `group`: all that this speaks of, where it is several."""
     shown = {
         "id": alert.id,
         "rule": alert.rule_id,
@@ -27,7 +28,8 @@ def message(alert: Alert, event: DeliveryEvent) -> str:
         "top_topics": [{"topic": share.topic, "count": share.count} for share in alert.top_topics],
         "summary": alert.summary,
     }
-    return json.dumps({"event": event, "alert": shown}, ensure_ascii=False)
+    others = [{"id": one.id, "state": one.state, "severity": one.severity, "summary": one.summary} for one in group]
+    return json.dumps({"event": event, "alert": shown} | ({"group": others} if others else {}), ensure_ascii=False)
 
 
 def _scope(scope: Scope) -> dict[str, object]:

@@ -51,7 +51,7 @@ def open_alert(
     if row is None:
         return None
     note(connection, row, Step("opened", None, "open", DETECTOR, "a surge began"), now)
-    return _to_alert(row)
+    return to_alert(row)
 
 
 def reopen_alert(
@@ -66,7 +66,7 @@ def reopen_alert(
     if row is None:
         return None
     note(connection, row, Step("reopened", "resolved", "open", DETECTOR, "the surge came back"), now)
-    return _to_alert(row)
+    return to_alert(row)
 
 
 def extend_alert(connection: Connection, alert: Alert, figures: AlertFigures, *, seen_at: datetime, now: datetime) -> Alert | None:
@@ -79,7 +79,7 @@ def extend_alert(connection: Connection, alert: Alert, figures: AlertFigures, *,
     if row.severity != alert.severity:
         reason = f"severity went from {alert.severity} to {row.severity}"
         note(connection, row, Step("extended", row.state, row.state, DETECTOR, reason), now)
-    return _to_alert(row)
+    return to_alert(row)
 
 
 def end_alert(connection: Connection, alert: Alert, *, reason: str, now: datetime) -> Alert | None:
@@ -143,7 +143,7 @@ def wake_snoozed(connection: Connection, workspace_id: str, *, seen_after: datet
     """End the snoozes that are over. An alert whose surge was not seen after `seen_after` sleeps on: it is about to end."""
     take_turn(connection, workspace_id)
     query = select(alerts).where(_due_to_wake(seen_after, now), alerts.c.workspace_id == row_id(workspace_id, "workspace"))
-    asleep = [_to_alert(row) for row in connection.execute(query.order_by(alerts.c.id).with_for_update())]
+    asleep = [to_alert(row) for row in connection.execute(query.order_by(alerts.c.id).with_for_update())]
     return [_move(connection, one, "open", "woken", actor=CLOCK, reason="the snooze is over", now=now) for one in asleep]
 
 
@@ -169,7 +169,14 @@ def open_alerts(connection: Connection, workspace_id: str, rule_id: str) -> list
     """The unresolved alerts of a rule, oldest first."""
     mine = (alerts.c.workspace_id == row_id(workspace_id, "workspace")) & (alerts.c.rule_id == row_id(rule_id, "rule"))
     query = select(alerts).where(mine, alerts.c.state != "resolved").order_by(alerts.c.id)
-    return [_to_alert(row) for row in connection.execute(query)]
+    return [to_alert(row) for row in connection.execute(query)]
+
+
+def unresolved_alerts(connection: Connection, workspace_id: str) -> list[Alert]:
+    """The unresolved alerts of all rules, oldest first."""
+    mine = alerts.c.workspace_id == row_id(workspace_id, "workspace")
+    query = select(alerts).where(mine, alerts.c.state != "resolved").order_by(alerts.c.id)
+    return [to_alert(row) for row in connection.execute(query)]
 
 
 def last_ended(connection: Connection, rule: Rule, scope: Scope) -> datetime | None:
@@ -183,7 +190,7 @@ def list_alerts(connection: Connection, workspace_id: str, asked: AlertQuery = A
     query = _asked(connection, select(alerts), workspace_id, asked)
     if cursor is not None:
         query = query.where(alerts.c.id < open_cursor(cursor, int)[0])
-    found = [_to_alert(row) for row in connection.execute(query.order_by(alerts.c.id.desc()).limit(limit + 1))]
+    found = [to_alert(row) for row in connection.execute(query.order_by(alerts.c.id.desc()).limit(limit + 1))]
     return AlertPage(tuple(found[:limit]), seal_cursor([int(found[limit - 1].id)]) if len(found) > limit else None)
 
 
@@ -200,7 +207,7 @@ def get_alert(connection: Connection, workspace_id: str, alert_id: str) -> Alert
     row = connection.execute(select(alerts).where(mine)).one_or_none()
     if row is None:
         raise NotFound(f"no alert {alert_id[:40]!r} in this workspace")
-    return _to_alert(row)
+    return to_alert(row)
 
 
 def transitions(connection: Connection, workspace_id: str, alert_id: str) -> list[Transition]:
@@ -217,7 +224,7 @@ def transitions_after(connection: Connection, seen: Mapping[str, int], *, limit:
     query = select(alerts, *(column.label(f"step_{column.name}") for column in alert_transitions.c))
     query = query.join(alert_transitions, alert_transitions.c.alert_id == alerts.c.id).where(or_(*newer))
     rows = connection.execute(query.order_by(alert_transitions.c.id).limit(limit)).all()
-    return [(to_transition(row, "step_"), _to_alert(row)) for row in rows]
+    return [(to_transition(row, "step_"), to_alert(row)) for row in rows]
 
 
 def last_transition(connection: Connection, workspace_id: str) -> int:
@@ -265,7 +272,7 @@ def _move(
     values: dict[str, Any] = {"state": state, "snoozed_until": until} | ({"ended_at": now} if state == "resolved" else {})
     row = connection.execute(update(alerts).where(_is(alert)).values(values).returning(alerts)).one()
     note(connection, row, Step(event, alert.state, state, actor, reason, by), now)
-    return _to_alert(row)
+    return to_alert(row)
 
 
 def _for_hand(connection: Connection, workspace_id: str, alert_id: str, verb: str) -> Alert:
@@ -305,14 +312,14 @@ def _locked(connection: Connection, workspace_id: str, alert_id: str) -> Alert:
     row = connection.execute(select(alerts).where(mine).with_for_update()).one_or_none()
     if row is None:
         raise NotFound(f"no alert {alert_id[:40]!r} in this workspace")
-    return _to_alert(row)
+    return to_alert(row)
 
 
 def _is(alert: Alert) -> Any:
     return (alerts.c.workspace_id == int(alert.workspace_id)) & (alerts.c.id == int(alert.id))
 
 
-def _to_alert(row: AnyRow) -> Alert:
+def to_alert(row: AnyRow) -> Alert:
     return Alert(
         id=str(row.id),
         workspace_id=str(row.workspace_id),

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, insert, select, update
 
-from store.alerts import get_alert, next_event
+from store.alerts import next_event
 from store.channels import get_channel, note_error
 from store.dialect import AnyRow, insert_into, locked, row_id, to_json
 from store.paging import open_cursor, seal_cursor
 from store.records import Alert, Delivery, DeliveryEvent, DeliveryPage
-from store.tables import alerts, channels, deliveries
+from store.tables import channels, deliveries
 
 
 def enqueue(connection: Connection, alert: Alert, event: DeliveryEvent, channel_ids: Sequence[str], payload: str, now: datetime) -> int:
@@ -24,23 +24,6 @@ def enqueue(connection: Connection, alert: Alert, event: DeliveryEvent, channel_
     if known:
         connection.execute(insert_into(connection, deliveries).on_conflict_do_nothing(), [shared | {"channel_id": one} for one in known])
     return len(known)
-
-
-def untold_ends(connection: Connection, since: datetime) -> list[tuple[Alert, list[str]]]:
-    """Alerts that were resolved after `since` (by hand, or with their rule) and the channels that heard of them but not of their end."""
-    told = deliveries.alias("told")
-    heard = select(told.c.id).where(told.c.event == "alert.resolved", told.c.alert_id == deliveries.c.alert_id)
-    untold = (
-        select(deliveries.c.workspace_id, deliveries.c.alert_id, deliveries.c.channel_id)
-        .join(alerts, alerts.c.id == deliveries.c.alert_id)
-        .where(alerts.c.state == "resolved", alerts.c.ended_at > since, deliveries.c.event == "alert.opened")
-        .where(~heard.where(told.c.channel_id == deliveries.c.channel_id).exists())
-        .order_by(deliveries.c.alert_id, deliveries.c.channel_id)
-    )
-    channels_of: dict[tuple[str, str], list[str]] = {}
-    for row in connection.execute(untold):
-        channels_of.setdefault((str(row.workspace_id), str(row.alert_id)), []).append(str(row.channel_id))
-    return [(get_alert(connection, *key), ids) for key, ids in channels_of.items()]
 
 
 def enqueue_test(connection: Connection, workspace_id: str, channel_id: str, now: datetime) -> Delivery:

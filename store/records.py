@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Literal
 
 Sentiment = Literal["negative", "neutral", "positive"]
@@ -648,3 +648,161 @@ class DeliveryPage:
 
     rows: tuple[Delivery, ...]
     next: str | None
+
+
+# --- who is told of alerts, and when ---------------------------------------------------------------------------------
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One condition on a label of an alert: `=` any of the values, `!=` none of them. The empty text stands for what is left open."""
+
+    name: str
+    op: Literal["=", "!="]
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Alerts that meet all matchers are opened and shown from `starts_at` until before `ends_at`, and tell nobody."""
+
+    id: str
+    workspace_id: str
+    matchers: tuple[Matcher, ...]
+    starts_at: datetime
+    ends_at: datetime
+    author: str
+    comment: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """While an unresolved alert meets `source`, those that meet `target` and agree with it in the labels `equal` tell nobody."""
+
+    id: str
+    workspace_id: str
+    name: str
+    source: tuple[Matcher, ...]
+    target: tuple[Matcher, ...]
+    equal: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStep:
+    """Whom to tell when nobody has acknowledged `after_minutes` after the alert was told first: channels, and who is on call then."""
+
+    after_minutes: int
+    channels: tuple[str, ...]
+    schedules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An escalation policy, for the alerts that meet its matchers and no policy before it (by `position`, then by age).
+
+    `group_by`: labels that alerts of one notification share; None = each alert by itself. `repeat_minutes`: None = never again.
+    """
+
+    id: str
+    workspace_id: str
+    name: str
+    position: int
+    matchers: tuple[Matcher, ...]
+    steps: tuple[PolicyStep, ...]
+    repeat_minutes: int | None
+    group_by: tuple[str, ...] | None
+    group_wait_seconds: int
+    group_interval_minutes: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A channel that is on call instead, from `starts_at` until before `ends_at`."""
+
+    id: str
+    channel: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Channels that take turns; the first turn begins on the local day `starts_on` at the local time `handover`."""
+
+    id: str
+    workspace_id: str
+    name: str
+    time_zone: str
+    turn: Literal["daily", "weekly"]
+    handover: time
+    starts_on: date
+    rotation: tuple[str, ...]
+    overrides: tuple[Override, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Who is on call, and how long; `override`: by which one."""
+
+    channel: str
+    since: datetime
+    until: datetime
+    override: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuietWindow:
+    """From `start` on each of `days` until `end` of the same day, or of the next where that is no later."""
+
+    days: tuple[Weekday, ...]
+    start: time
+    end: time
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """When a channel sleeps. A page waits for the end, unless one of `pass_to` is awake and hears it instead.
+
+    `breaks_through`: from this severity on it is told all the same; None = never.
+    """
+
+    channel: str
+    time_zone: str
+    windows: tuple[QuietWindow, ...]
+    breaks_through: Severity | None
+    pass_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertGroup:
+    """Alerts that channels hear of as one, and how far that got. The first of them, `lead`, is the one the receiver knows it by.
+
+    `event`: what a channel hears first; `step`: how many steps of the policy were told; `told_at`: when something was told last.
+    """
+
+    id: str
+    workspace_id: str
+    policy: str | None
+    lead: str
+    event: DeliveryEvent
+    opened_at: datetime
+    step: int
+    step_due_at: datetime | None
+    told_at: datetime | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one channel knows of a group: since when it knows of it, and until when a page for it waits."""
+
+    channel: str
+    heard_at: datetime | None
+    waits_until: datetime | None

@@ -437,6 +437,147 @@ deliveries = Table(
     sqlite_autoincrement=True,
 )
 
+silences = Table(
+    "silences",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("matchers", Json, nullable=False),
+    Column("starts_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime, nullable=False),
+    Column("author", Words, nullable=False),
+    Column("comment", Words, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Index("ix_silences_workspace_id_ends_at", "workspace_id", "ends_at"),
+    sqlite_autoincrement=True,
+)
+
+inhibitions = Table(
+    "inhibitions",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("name", Words, nullable=False),
+    Column("source", Json, nullable=False),
+    Column("target", Json, nullable=False),
+    Column("equal", Json, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("workspace_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("name", Words, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("matchers", Json, nullable=False),
+    Column("steps", Json, nullable=False),
+    Column("repeat_minutes", Integer),
+    Column("group_by", Json),
+    Column("group_wait_seconds", Integer, nullable=False),
+    Column("group_interval_minutes", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("workspace_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("name", Words, nullable=False),
+    Column("time_zone", Words, nullable=False),
+    Column("turn", Words, nullable=False),
+    Column("handover", Words, nullable=False),
+    Column("starts_on", Words, nullable=False),
+    Column("rotation", Json, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("workspace_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+schedule_overrides = Table(
+    "schedule_overrides",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("schedule_id", RowId, ForeignKey("schedules.id", ondelete="CASCADE"), nullable=False),
+    Column("channel_id", RowId, ForeignKey("channels.id", ondelete="CASCADE"), nullable=False),
+    Column("starts_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime, nullable=False),
+    Index("ix_schedule_overrides_schedule_id", "schedule_id"),
+    Index("ix_schedule_overrides_workspace_id", "workspace_id"),
+    Index("ix_schedule_overrides_channel_id", "channel_id"),
+    sqlite_autoincrement=True,
+)
+
+quiet_hours = Table(
+    "quiet_hours",
+    metadata,
+    Column("channel_id", RowId, ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _workspace(),
+    Column("time_zone", Words, nullable=False),
+    Column("windows", Json, nullable=False),
+    Column("breaks_through", Words),
+    Column("pass_to", Json, nullable=False),
+    Index("ix_quiet_hours_workspace_id", "workspace_id"),
+)
+
+# What channels hear of as one. `policy_id` is no foreign key: a policy may go while its alerts are open.
+alert_groups = Table(
+    "alert_groups",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("policy_id", RowId),
+    Column("key", Words, nullable=False),
+    Column("lead_id", RowId, ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    Column("event", Words, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("step_due_at", UtcTime),
+    Column("told_at", UtcTime),
+    Column("closed_at", UtcTime),
+    Index(
+        "uq_alert_groups_open",
+        "workspace_id",
+        "key",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+    Index("ix_alert_groups_workspace_id", "workspace_id"),
+    Index("ix_alert_groups_lead_id", "lead_id"),
+    sqlite_autoincrement=True,
+)
+
+alert_group_members = Table(
+    "alert_group_members",
+    metadata,
+    Column("group_id", RowId, ForeignKey("alert_groups.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("alert_id", RowId, ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _workspace(),
+    Column("told", RowId, nullable=False),
+    Index("ix_alert_group_members_alert_id", "alert_id"),
+    Index("ix_alert_group_members_workspace_id", "workspace_id"),
+)
+
+alert_group_channels = Table(
+    "alert_group_channels",
+    metadata,
+    Column("group_id", RowId, ForeignKey("alert_groups.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("channel_id", RowId, ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _workspace(),
+    Column("heard_at", UtcTime),
+    Column("waits_until", UtcTime),
+    Index("ix_alert_group_channels_channel_id", "channel_id"),
+    Index("ix_alert_group_channels_workspace_id", "workspace_id"),
+)
+
 heartbeats = Table(
     "heartbeats",
     metadata,

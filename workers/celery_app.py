@@ -22,7 +22,7 @@ LONGEST_TASK = 10
 database, so a second nudge finds nothing to do; it only must not come back all the time."""
 WAITING_ENOUGH = 100
 """Nudges in a queue; one more would wake nobody who is not woken already."""
-THREADS: Mapping[Queue, int] = {"annotate": 1, "stages": 5}
+THREADS: Mapping[Queue, int] = {"annotate": 1, "stages": 6}
 """One per stage of the queue: an import of an hour keeps no alert waiting. The model takes one batch at a time, and all cores."""
 SCHEMES = ("redis", "rediss", "redis+socket")
 

@@ -8,33 +8,29 @@ from sqlalchemy import Connection
 
 from core.errors import PermanentError
 from core.logs import get_logger
-from insights.message import message
 from store.alerts import end_alert, extend_alert, lock_alert, open_alert, reopen_alert
 from store.database import Database
-from store.deliveries import enqueue, untold_ends
-from store.records import SEVERITIES, Alert, AlertFigures, DeliveryEvent, Rule
+from store.records import SEVERITIES, Alert, AlertFigures, Rule
 from store.rules import enabled_rules
 from store.transitions import take_turn
+from workers.notify import tell
 from workers.sight import Sight, look
 
 log = get_logger(__name__)
 QUIET = timedelta(hours=1)
 """A surge that was ordinary for so long is over: one that comes in bursts pages once. A backtest waits as long."""
-TOLD_WITHIN = timedelta(days=7)
-"""An end that nobody was told of for longer is no news."""
 REOPENS_WITHIN = timedelta(hours=2)
 """A surge that comes back so soon after its end is the same one: its alert opens again, instead of a new one that nobody can follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """Changes made. `told`: ends of alerts, made by hand or with a rule, that channels had to hear of."""
+    """Changes made."""
 
     opened: int = 0
     reopened: int = 0
     extended: int = 0
     resolved: int = 0
-    told: int = 0
 
 
 def run(database: Database, *, now: datetime, topic_names: Mapping[str, str]) -> Detected:
@@ -51,7 +47,7 @@ def run(database: Database, *, now: datetime, topic_names: Mapping[str, str]) ->
         except PermanentError as error:  # its brand is gone, say: the other rules go on
             log.warning("detect.rule_failed", rule=rule.id, workspace=rule.workspace_id, reason=str(error))
     made = {name: changes.count(name) for name in ("opened", "reopened", "extended", "resolved")}
-    return Detected(**made, told=tell_ends(database, now))
+    return Detected(**made)
 
 
 def detect(database: Database, rule: Rule, now: datetime, topic_names: Mapping[str, str]) -> list[str]:
@@ -62,20 +58,11 @@ def detect(database: Database, rule: Rule, now: datetime, topic_names: Mapping[s
     for sight in sights:
         if sight.alert is not None or sight.finding.surging:
             with database.write() as connection:
-                changes.append(_change(connection, rule, sight, now))
-    return [change for change in changes if change is not None]
-
-
-def tell_ends(database: Database, now: datetime) -> int:
-    """Tell the channels that heard of an alert that somebody resolved it; how many alerts."""
-    with database.read() as connection:
-        if not untold_ends(connection, now - TOLD_WITHIN):
-            return 0
-    with database.write() as connection:
-        ends = untold_ends(connection, now - TOLD_WITHIN)
-        for alert, channels in ends:
-            enqueue(connection, lock_alert(connection, alert), "alert.resolved", channels, message(alert, "alert.resolved"), now)
-        return len(ends)
+                change = _change(connection, rule, sight, now)
+                if change is not None:
+                    tell(connection, rule.workspace_id, now)
+                    changes.append(change)
+    return changes
 
 
 def _change(connection: Connection, rule: Rule, sight: Sight, now: datetime) -> str | None:
@@ -92,7 +79,6 @@ def _change(connection: Connection, rule: Rule, sight: Sight, now: datetime) -> 
     ended = end_alert(connection, alert, reason="the surge is over", now=now)
     if ended is None:
         return None
-    enqueue(connection, ended, "alert.resolved", rule.channels, message(ended, "alert.resolved"), now)
     log.info("alert.resolved", alert=alert.id, rule=rule.id, workspace=rule.workspace_id)
     return "resolved"
 
@@ -103,9 +89,7 @@ def _open(connection: Connection, rule: Rule, sight: Sight, figures: AlertFigure
     if alert is None:
         return None
     change = "opened" if again is None else "reopened"
-    event: DeliveryEvent = "alert.opened" if again is None else "alert.reopened"
-    enqueue(connection, alert, event, rule.channels, message(alert, event), now)
-    log.info(event, alert=alert.id, rule=rule.id, workspace=rule.workspace_id, severity=alert.severity, observed=alert.observed)
+    log.info(f"alert.{change}", alert=alert.id, rule=rule.id, workspace=rule.workspace_id, severity=alert.severity, observed=alert.observed)
     return change
 
 
@@ -116,7 +100,6 @@ def _extend(connection: Connection, rule: Rule, alert: Alert, figures: AlertFigu
     extended = extend_alert(connection, alert, figures if worse else figures_of(alert), seen_at=now, now=now)
     if extended is None or not louder:
         return None
-    enqueue(connection, extended, "alert.extended", rule.channels, message(extended, "alert.extended"), now)
     log.info("alert.extended", alert=alert.id, rule=rule.id, workspace=rule.workspace_id, severity=extended.severity)
     return "extended"
 

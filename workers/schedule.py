@@ -9,7 +9,7 @@ from core.nudges import Nudge, Stage
 Queue = Literal["annotate", "stages"]
 QUEUES: tuple[Queue, ...] = ("annotate", "stages")
 # Seconds. A nudge is what makes Koe quick; the schedule finds the work whose nudge was lost.
-EVERY: Mapping[Stage, float] = {"annotate": 5, "roll_up": 5, "import": 5, "deliver": 10, "collect": 15, "detect": 30}
+EVERY: Mapping[Stage, float] = {"annotate": 5, "roll_up": 5, "import": 5, "notify": 10, "deliver": 10, "collect": 15, "detect": 30}
 
 
 def queue_of(stage: Stage) -> Queue:

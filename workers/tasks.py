@@ -12,7 +12,7 @@ from core.logs import get_logger
 from core.nudges import Nudge, Stage
 from core.times import utcnow
 from nlp.topics import load_taxonomy
-from workers import annotate, collect, deliver, detect, importing, roll_up
+from workers import annotate, collect, deliver, detect, importing, notify, roll_up
 from workers.celery_app import task_name
 from workers.context import Context
 
@@ -81,6 +81,10 @@ def _detect(context: Context) -> tuple[Stage, ...]:
     return ("deliver",) if detected != detect.Detected() else ()
 
 
+def _notify(context: Context) -> tuple[Stage, ...]:
+    return ("deliver",) if notify.run(context.database, now=utcnow()).messages else ()
+
+
 def _deliver(context: Context) -> tuple[Stage, ...]:
     enough = context.enough_after(BUDGET, utcnow)
     deliver.run(context.database, context.vault, context.webhooks, clock=utcnow, rng=random.Random(), enough=enough)
@@ -103,6 +107,7 @@ RUNS: dict[Stage, Run] = {
     "annotate": _annotate,
     "roll_up": _roll_up,
     "detect": _detect,
+    "notify": _notify,
     "deliver": _deliver,
     "collect": _collect,
     "import": _import,

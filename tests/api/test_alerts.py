@@ -56,6 +56,8 @@ def test_an_alert_has_the_shape_of_the_contract(alerted: Client) -> None:
         "top_topics": [{"topic": "delivery", "count": 30}],
         "summary": FIGURES.summary,
         "snoozed_until": None,
+        "silenced": False,
+        "inhibited_by": None,
     }
 
 
@@ -86,7 +88,7 @@ def test_who_and_why_are_kept_beside_the_key(alerted: Client, nudges: list[Stage
     alerted.post("/v1/alerts/1/acknowledge", json={"by": "Mai", "note": "the courier is on strike"})
     step = alerted.get("/v1/alerts/1").json()["history"][-1]
     assert (step["actor"], step["by"], step["reason"]) == ("key 1", "Mai", "the courier is on strike")
-    assert nudges == ["detect"]
+    assert nudges == ["notify"]
 
 
 def test_snoozed_until_a_time_and_given_back(alerted: Client) -> None:

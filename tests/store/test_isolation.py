@@ -1,13 +1,14 @@
 """Nothing of one workspace is visible to another: every function that reads is asked with another workspace's id."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from sqlalchemy import Connection
 
 from core.errors import NotFound
 from store import (
+    alert_groups,
     alerts,
     brands,
     channels,
@@ -15,9 +16,12 @@ from store import (
     feedback,
     imports,
     keys,
+    on_call,
+    policies,
     rollups,
     rules,
     search,
+    silences,
     sources,
 )
 from store.database import Database
@@ -26,6 +30,8 @@ from store.records import (
     Counts,
     FeedbackPage,
     FeedbackQuery,
+    Matcher,
+    QuietHours,
     Scope,
     TrendPage,
     TrendQuery,
@@ -59,13 +65,29 @@ def fill(connection: Connection, workspace: Workspace) -> Ids:
     alert = alerts.open_alert(connection, rule, Scope(), FIGURES, started_at=NOW, seen_at=NOW, now=NOW)
     assert alert is not None
     deliveries.enqueue(connection, alert, "alert.opened", [channel.id], "{}", NOW)
+    matchers = [Matcher("topic", "=", ("delivery",))]
+    silence = silences.create_silence(
+        connection, workspace.id, matchers=matchers, starts_at=NOW, ends_at=NOW + timedelta(days=1), author="x", comment="y", now=NOW
+    )
+    policy = policies.save_policy(
+        connection, workspace.id, None, name="p", position=1, matchers=(), steps=(), repeat_minutes=None, group_by=None,
+        group_wait_seconds=0, group_interval_minutes=0, now=NOW,
+    )  # fmt: skip
+    inhibition = policies.create_inhibition(connection, workspace.id, name="i", source=matchers, target=matchers, equal=(), now=NOW)
+    schedule = on_call.save_schedule(
+        connection, workspace.id, None, name="s", time_zone="Asia/Tokyo", turn="daily", handover=time(9), starts_on=NOW.date(),
+        rotation=(channel.id,), now=NOW,
+    )  # fmt: skip
+    on_call.save_quiet_hours(connection, workspace.id, QuietHours(channel.id, "UTC", (), None, ()))
+    alert_groups.join_group(connection, alert, key="k", policy=None, now=NOW)
     source = sources.create_source(
         connection, workspace.id, name="feed", connector="rss", options={}, every_seconds=60, now=NOW, vault=VAULT
     )
     import_ = imports.create_import(connection, workspace.id, filename="a.csv", source="import", mapping={}, now=NOW)
     return {
         "brand": brand.id, "feedback": one.id, "key": key.id, "channel": channel.id, "rule": rule.id, "alert": alert.id,
-        "source": source.id, "import": import_.id,
+        "source": source.id, "import": import_.id, "silence": silence.id, "policy": policy.id, "inhibition": inhibition.id,
+        "schedule": schedule.id,
     }  # fmt: skip
 
 
@@ -102,9 +124,24 @@ READS: dict[str, tuple[Read, object]] = {
     "get_rule": (lambda c, w, i: rules.get_rule(c, w, i["rule"]), NotFound),
     "list_alerts": (lambda c, w, i: alerts.list_alerts(c, w, limit=9, cursor=None).rows, ()),
     "open_alerts": (lambda c, w, i: alerts.open_alerts(c, w, i["rule"]), []),
+    "unresolved_alerts": (lambda c, w, i: alerts.unresolved_alerts(c, w), []),
     "get_alert": (lambda c, w, i: alerts.get_alert(c, w, i["alert"]), NotFound),
     "transitions": (lambda c, w, i: alerts.transitions(c, w, i["alert"]), NotFound),
     "acknowledge_alert": (lambda c, w, i: alerts.acknowledge_alert(c, w, i["alert"], actor="x", now=NOW), NotFound),
+    "list_silences": (lambda c, w, i: silences.list_silences(c, w), []),
+    "silences_in_force": (lambda c, w, i: silences.silences_in_force(c, w, NOW), []),
+    "get_silence": (lambda c, w, i: silences.get_silence(c, w, i["silence"]), NotFound),
+    "end_silence": (lambda c, w, i: silences.end_silence(c, w, i["silence"], NOW), NotFound),
+    "prolong_silence": (lambda c, w, i: silences.prolong_silence(c, w, i["silence"], ends_at=NOW, now=NOW), NotFound),
+    "list_policies": (lambda c, w, i: policies.list_policies(c, w), []),
+    "get_policy": (lambda c, w, i: policies.get_policy(c, w, i["policy"]), NotFound),
+    "list_inhibitions": (lambda c, w, i: policies.list_inhibitions(c, w), []),
+    "get_inhibition": (lambda c, w, i: policies.get_inhibition(c, w, i["inhibition"]), NotFound),
+    "list_schedules": (lambda c, w, i: on_call.list_schedules(c, w), []),
+    "get_schedule": (lambda c, w, i: on_call.get_schedule(c, w, i["schedule"]), NotFound),
+    "quiet_hours_of": (lambda c, w, i: on_call.quiet_hours_of(c, w), {}),
+    "ungrouped_alerts": (lambda c, w, i: alert_groups.ungrouped_alerts(c, w), []),
+    "open_groups": (lambda c, w, i: alert_groups.open_groups(c, w), []),
     "unacknowledge_alert": (lambda c, w, i: alerts.unacknowledge_alert(c, w, i["alert"], actor="x", now=NOW), NotFound),
     "snooze_alert": (lambda c, w, i: alerts.snooze_alert(c, w, i["alert"], until=NOW, actor="x", now=NOW), NotFound),
     "wake_snoozed": (lambda c, w, i: alerts.wake_snoozed(c, w, seen_after=DAY_AGO, now=NOW), []),
@@ -134,8 +171,24 @@ def test_another_workspace_sees_nothing(database: Database, workspace: Workspace
 
 def test_every_reading_function_is_asked() -> None:
     """A function that takes a workspace and is not in READS (nor makes or changes something by name) fails this test."""
-    modules = (alerts, brands, channels, deliveries, feedback, imports, keys, rollups, rules, search, sources)
-    changing = ("create_", "update_", "delete_", "add_", "ensure_", "complete_", "claim_", "resolve_")
+    modules = (
+        alert_groups,
+        alerts,
+        brands,
+        on_call,
+        policies,
+        silences,
+        channels,
+        deliveries,
+        feedback,
+        imports,
+        keys,
+        rollups,
+        rules,
+        search,
+        sources,
+    )
+    changing = ("create_", "update_", "delete_", "add_", "save_", "ensure_", "complete_", "claim_", "resolve_")
     asked = {name.split(" ")[0] for name in READS}
     for module in modules:
         for name, function in vars(module).items():

@@ -26,8 +26,9 @@ from store.workspaces import create_workspace
 from tests.builders import NOW, a_new_feedback
 from tests.threads import together
 from tests.workers.keywords import KeywordAnnotator
-from workers import annotate, detect, roll_up
+from workers import annotate, detect, notify, roll_up
 from workers.detect import Detected
+from workers.notify import Told
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -273,7 +274,7 @@ def test_of_two_processes_that_look_at_once_one_opens_an_alert_again(database: D
     with database.write() as connection:
         resolve_alert(connection, workspace.id, alerts(database, workspace)[0].id, actor="key ops", now=NOW + MINUTE)
     later = NOW + 30 * MINUTE
-    look(database, later)
+    notify.run(database, now=later)
     surge(database, workspace, now=later)
     settle(database, now=later)
     assert sum(one.reopened for one in look_together(database, later)) == 1
@@ -301,8 +302,8 @@ def test_a_resolution_by_hand_is_told_once_to_who_heard_of_the_alert(database: D
     look(database)
     with database.write() as connection:
         resolve_alert(connection, workspace.id, alerts(database, workspace)[0].id, actor="key ops", now=NOW + MINUTE)
-    assert look(database, NOW + 2 * MINUTE) == Detected(told=1)
-    assert look(database, NOW + 3 * MINUTE) == Detected()
+    assert notify.run(database, now=NOW + 2 * MINUTE) == Told(1)
+    assert notify.run(database, now=NOW + 3 * MINUTE) == Told(0)
     assert told(database, workspace) == ["alert.opened", "alert.resolved"]
 
 
@@ -313,7 +314,7 @@ def test_the_end_of_an_alert_with_its_rule_is_told(database: Database, workspace
     look(database)
     with database.write() as connection:
         delete_rule(connection, workspace.id, rule.id, NOW + MINUTE)
-    assert look(database, NOW + 2 * MINUTE) == Detected(told=1)
+    assert notify.run(database, now=NOW + 2 * MINUTE) == Told(1)
     assert told(database, workspace) == ["alert.opened", "alert.resolved"]
 
 
@@ -368,7 +369,7 @@ def test_a_rule_that_is_switched_off_is_silent_and_its_alert_ends(database: Data
             window_minutes=rule.window_minutes, sensitivity=rule.sensitivity, least=rule.least, channels=rule.channels, enabled=False,
             now=NOW + MINUTE,
         )  # fmt: skip
-    assert look(database, NOW + 2 * MINUTE) == Detected(told=1)
+    assert notify.run(database, now=NOW + 2 * MINUTE) == Told(1)
     assert alerts(database, workspace)[0].state == "resolved"
 
 
