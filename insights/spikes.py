@@ -5,14 +5,18 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from core.errors import InvalidInput
-from insights.baseline import DAY_SECONDS, HOUR_SECONDS, Baseline
+from insights.baseline import DAY_SECONDS, HOUR_SECONDS, LEAST, Baseline
 from insights.counts import interval, upper_tail
+from insights.lanes import FLOATS, Lane, Lanes
 from insights.onset import change_point
+from insights.seasons import Seasons
 from insights.spread import Spread
-from insights.strays import Strays
+from insights.strays import PRIOR_EXCESS, PRIOR_RATE, Strays
 
 LULL = 3
 """Windows in a row, and at least an hour, that must be ordinary before a surge has ended."""
@@ -22,6 +26,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 LONGEST_SPAN = 720
 """Windows of a minute in the longest span."""
+UTC_SEASONS = Seasons()
 SURE = 300.0
 """The least p-value that is told is 10 to the minus that."""
 
@@ -68,7 +73,8 @@ class Finding:
     (one, unless more show the surge better); own_observed and own_expected those of the judged window alone. spread: relative variance
     beyond Poisson of such a count, with what is unknown of `expected`. p_value: how many findings like it an hour of watching would bring
     if nothing were wrong, at most 1: `tail` times the number of spans over their length in hours (times the windows in an hour, where they
-    are narrower), and no less than what this series did in the past. ready: there is enough past to judge. elevated: not ordinary, keeps
+    are narrower), and no less than what this series did in the past. spans: how many were looked at; stray_rate, stray_excess:
+    see Strays. ready: there is enough past to judge. elevated: not ordinary, keeps
     a surge alive. surging: page.
     """
 
@@ -84,6 +90,9 @@ class Finding:
     ready: bool
     elevated: bool
     surging: bool
+    spans: int = 1
+    stray_rate: float = PRIOR_RATE
+    stray_excess: float = PRIOR_EXCESS
 
     @property
     def since(self) -> datetime:
@@ -117,128 +126,236 @@ class Surge:
     findings: tuple[Finding, ...]
 
 
-class Look(NamedTuple):
-    """One span of windows beside what was expected of it. `surprise`: -log10 of its tail, for its length and the number of spans."""
+class Looked(NamedTuple):
+    """Lanes of what a Finding says of one series."""
 
-    surprise: float
-    windows: int
-    seen: float
-    expected: float
-    spread: float
+    windows: Lane
+    observed: Lane
+    expected: Lane
+    own_observed: Lane
+    own_expected: Lane
+    spread: Lane
+    surprise: Lane
+    stray_rate: Lane
+    stray_excess: Lane
+    p_value: Lane
+    ready: Lane
+    elevated: Lane
+    surging: Lane
 
 
 class Detector:
-    """The past of one series, window by window. `judge` looks, `learn` remembers; memory does not grow.
+    """The past of one series, or of many side by side, window by window. `look` judges, `learn` remembers; memory does not grow.
 
     A negative binomial with a mean from Baseline and a variance from Spread, looked at over several spans; spans that are looked at more
     often an hour answer for more false findings. Strays makes the answer worse for series that stray more often than the model says.
     """
 
-    __slots__ = ("_baseline", "_config", "_counts", "_first", "_hour", "_means", "_rows", "_seconds", "_spreads", "_strays", "width")
+    __slots__ = (
+        "_baseline",
+        "_config",
+        "_counts",
+        "_first",
+        "_hour",
+        "_lanes",
+        "_means",
+        "_rows",
+        "_seconds",
+        "_spreads",
+        "_step",
+        "_strays",
+        "_took",
+        "width",
+    )
 
-    def __init__(self, width: timedelta, config: SpikeConfig, *, first_seen: datetime | None = None) -> None:
-        """`width`: of one window. `first_seen`: first row of the series, where known; else the first window that holds one."""
+    def __init__(
+        self,
+        width: timedelta,
+        config: SpikeConfig,
+        *,
+        first_seen: Lane | datetime | None = None,
+        seasons: Seasons = UTC_SEASONS,
+        lanes: Lanes = FLOATS,
+    ) -> None:
+        """`width`: of one window. `first_seen`: first row of the series, where known (with Arrays: seconds since 1970, infinite where it is
+        not); else the first window that holds one."""
         self.width = width
         self._seconds = width.total_seconds()
         self._config = config
-        self._first = first_seen
-        self._rows = 0.0
-        self._begin()
-
-    def _begin(self) -> None:
-        windows = self._config.windows(self.width)
-        self._baseline = Baseline(self._seconds)
-        self._spreads = [Spread(number, windows, self._seconds) for number in windows]
-        self._strays = Strays(self._seconds)
-        self._counts: list[float] = [0.0] * windows[-1]
-        self._means: list[float] = [0.0] * windows[-1]
+        self._lanes = lanes
+        self._first: Lane = lanes.filled(math.inf)
+        if first_seen is not None:
+            self._first = first_seen.timestamp() if isinstance(first_seen, datetime) else first_seen
+        self._rows: Lane = lanes.filled(0.0)
+        self._took: Lane = lanes.filled(0.0) > 0
+        self._step = 0
+        windows = config.windows(width)
+        self._baseline = Baseline(self._seconds, seasons, lanes)
+        self._spreads = [Spread(number, windows, self._seconds, lanes) for number in windows]
+        self._strays = Strays(self._seconds, lanes)
+        self._counts: list[Lane] = [lanes.filled(0.0)] * windows[-1]
+        self._means: list[Lane] = [lanes.filled(0.0)] * windows[-1]
         self._hour = min(self._spreads, key=lambda spread: abs(spread.windows * self._seconds - HOUR_SECONDS))
 
-    def learn(self, start: datetime, count: float) -> None:
+    def learn(self, start: datetime, count: Lane) -> None:
         """Remember a window. Windows before the first row are no history."""
-        if self._first is None and count > 0:
-            self._first = start
-        if self._first is None or start + self.width <= self._first:
-            return
-        if self._rows < self._config.minimum_rows <= self._rows + count and start - self._first < self._config.quiet_history:
-            self._first = start
-            self._begin()
-        self._rows += count
-        self._learn(start.timestamp(), count)
+        where, seconds = self._lanes.where, start.timestamp()
+        self._first = where((self._first == math.inf) & (count > 0), seconds, self._first)
+        takes = seconds + self._seconds > self._first
+        begins = takes & (self._rows < self._config.minimum_rows) & (self._rows + count >= self._config.minimum_rows)
+        begins = begins & (seconds - self._first < self._config.quiet_history.total_seconds())
+        self._first = where(begins, seconds, self._first)
+        self._rows = where(takes, self._rows + count, self._rows)
+        # What a series did before it began is no past: it is forgotten when it begins.
+        self._forget(begins | self._lanes.but(takes, self._took))
+        self._took = takes
+        if self._lanes.any(takes):
+            self._learn(seconds, count)
 
     def judge(self, start: datetime, observed: float, lately: Sequence[float] | None = None) -> Finding:
+        """Look at the window from `start` of the one series, without remembering it. See `look`."""
+        return finding(start, self.width, self._config, self.look(start, observed, lately))
+
+    def look(self, start: datetime, observed: Lane, lately: Sequence[Lane] | None = None) -> Looked:
         """Look at the window from `start` without remembering it.
 
         `lately`: counts of the windows just before it, newest last, to be used for spans instead of what was learned (live rows only);
         spans that reach further back are left out.
         """
+        where, most, config = self._lanes.where, self._lanes.most, self._config
         mean, of_season, of_level = self._baseline.expect(start.timestamp(), self._hour.value)
-        looks = self._looks(mean, of_season, of_level, observed, lately)
-        ready = self._is_ready(start)
-        best = max(looks)
-        surprise = self._strays.calibrate(best.surprise) - math.log10(max(1.0, HOUR_SECONDS / self._seconds))
-        p_value = min(1.0, 10 ** -min(surprise, SURE))
-        brief = [look for look in looks if look.windows * self._seconds <= max(self._seconds, HOUR_SECONDS)] or looks[:1]
-        own = looks[0]
-        reaches_floor = best.seen >= self._config.least and (observed >= self._config.least or self.width < HOUR)
-        return Finding(
-            start=start,
-            width=self.width,
-            windows=best.windows,
-            observed=round(best.seen),
-            expected=best.expected,
-            own_observed=observed,
-            own_expected=mean,
-            spread=best.spread,
-            p_value=p_value,
-            ready=ready,
-            elevated=ready and min(upper_tail(look.seen, look.expected, look.spread) for look in brief) < self._config.release,
-            surging=ready and reaches_floor and own.seen > own.expected and p_value < self._config.sensitivity,
-        )
-
-    def _looks(self, mean: float, of_season: float, of_level: float, observed: float, lately: Sequence[float] | None) -> list[Look]:
-        """Every span that ends with the judged window; at least one."""
-        looks: list[Look] = []
-        number, level = self._baseline.learned, self._baseline.level
+        number, level, size = self._baseline.learned, self._baseline.level, len(self._counts)
+        best: Any = None
+        unusual: Lane = 0.0
+        own_seen: Lane = 0.0
+        own_expected: Lane = 0.0
         for spread in self._spreads:
             before = spread.windows - 1
-            if looks and (number < before or (lately is not None and len(lately) < before)):
+            usable = number >= before
+            if best is not None and ((lately is not None and len(lately) < before) or not self._lanes.any(usable)):
                 break
-            leaving = (number - spread.windows) % len(self._counts)
-            expected = mean + max(0.0, spread.expected - self._means[leaving])
-            earlier = max(0.0, spread.seen - self._counts[leaving]) if lately is None else sum(lately[len(lately) - before :])
-            seen = observed + earlier
+            leaving = (self._step - spread.windows) % size
+            expected = mean + most(0.0, spread.expected - self._means[leaving])
+            if lately is None:
+                seen = observed + most(0.0, spread.seen - self._counts[leaving])
+            else:
+                seen = observed + sum(lately[len(lately) - before :])
             variance = spread.variance(expected, level, of_season, of_level)
-            looks.append(Look(spread.surprise(seen, expected, variance), spread.windows, seen, expected, variance))
-        return looks
+            asked = seen > expected
+            tail = self._lanes.surprise(seen, expected, variance, asked if best is None else asked & usable)
+            surprise = where(tail > 0, spread.bonus + tail, 0.0)
+            if best is None:
+                best, unusual, own_seen, own_expected = (surprise, spread.windows, seen, expected, variance), tail, seen, expected
+                continue
+            if spread.windows * self._seconds <= HOUR_SECONDS:
+                unusual = most(unusual, tail)
+            better = surprise > best[0]
+            if self._lanes.any(better):
+                one = (surprise, spread.windows, seen, expected, variance)
+                best = tuple(where(better, *pair) for pair in zip(one, best, strict=True))
+        p_value = self._lanes.least(1.0, self._lanes.tenth(self._lanes.least(SURE, self._strays.calibrate(best[0]) - self._looks)))
+        ready = self._is_ready(start)
+        floor = (best[2] >= config.least) & ((observed >= config.least) | (self._seconds < HOUR_SECONDS))
+        return Looked(
+            windows=best[1],
+            observed=best[2],
+            expected=best[3],
+            own_observed=observed,
+            own_expected=mean,
+            spread=best[4],
+            surprise=best[0],
+            stray_rate=self._strays.rate(),
+            stray_excess=self._strays.mean_excess(),
+            p_value=p_value,
+            ready=ready,
+            elevated=ready & (unusual > -math.log10(config.release)),
+            surging=ready & floor & (own_seen > own_expected) & (p_value < config.sensitivity),
+        )
 
-    def _learn(self, seconds: float, count: float) -> None:
-        baseline, hour = self._baseline, self._hour.value
-        mean, of_season, of_level = baseline.expect(seconds, hour) if baseline.learned else (count, 0.0, 1.0)
-        number, level, place = baseline.learned, baseline.level, baseline.learned % len(self._counts)
-        of_window = self._spreads[0].variance(mean * self._spreads[0].windows, level, of_season, of_level)
-        baseline.learn(seconds, count, mean, math.sqrt(mean + of_window * mean * mean + 0.5), hour)
+    @property
+    def _looks(self) -> float:
+        """log10 of the windows in an hour."""
+        return math.log10(max(1.0, HOUR_SECONDS / self._seconds))
+
+    def _learn(self, seconds: float, count: Lane) -> None:
+        baseline, hour, where = self._baseline, self._hour.value, self._lanes.where
+        mean, of_season, of_level = baseline.expect(seconds, hour)
+        number, level, size = baseline.learned, baseline.level, len(self._counts)
+        new = number == 0
+        mean, of_season, of_level = where(new, count, mean), where(new, 0.0, of_season), where(new, 1.0, of_level)
+        place = self._step % size
+        of_window = self._spreads[0].variance(self._lanes.most(mean, LEAST) * self._spreads[0].windows, level, of_season, of_level)
+        baseline.learn(seconds, count, mean, self._lanes.sqrt(mean + of_window * mean * mean + 0.5), hour)
         settled = number * self._seconds >= DAY_SECONDS
-        counts, means, size = self._counts, self._means, len(self._counts)
-        surprise, prior = 0.0, None
+        surprise: Lane = 0.0
+        prior = None
         for spread in self._spreads:
-            leaving = (number - spread.windows) % size
-            spread.seen += count - counts[leaving]
+            leaving = (self._step - spread.windows) % size
+            spread.seen = spread.seen + count - self._counts[leaving]
             # Sums of numbers of very different size lose digits, and must not sink below zero.
-            spread.expected = max(mean, spread.expected + mean - means[leaving])
-            if settled and number + 1 >= spread.windows:
-                surprise = max(surprise, spread.learn(number, level, of_season, of_level, prior))
+            spread.expected = self._lanes.most(self._lanes.most(mean, LEAST), spread.expected + mean - self._means[leaving])
+            due = settled & (number + 1 >= spread.windows)
+            if self._lanes.any(due):
+                surprise = self._lanes.most(surprise, spread.learn(number, level, of_season, of_level, prior, due))
             if prior is None:
                 prior = spread.value
-        counts[place], means[place] = count, mean
-        if number * self._seconds >= 2 * DAY_SECONDS:
-            self._strays.learn(surprise if count >= self._config.least or self.width < HOUR else 0.0)
+        self._counts[place], self._means[place] = count, mean
+        self._step += 1
+        known = number * self._seconds >= 2 * DAY_SECONDS
+        if self._lanes.any(known):
+            floor = known & ((count >= self._config.least) | (self._seconds < HOUR_SECONDS))
+            self._strays.learn(where(floor, surprise, 0.0), known)
 
-    def _is_ready(self, start: datetime) -> bool:
-        if self._first is None:
-            return False
-        enough = self._config.minimum_history if self._rows >= self._config.minimum_rows else self._config.quiet_history
-        return start - self._first >= enough
+    def _forget(self, which: Lane) -> None:
+        if not self._lanes.any(which):
+            return
+        fresh = Detector(self.width, self._config, seasons=self._baseline.seasons, lanes=self._lanes)
+        for mine, theirs in zip(self._parts(), fresh._parts(), strict=True):
+            for name in mine.__slots__:
+                setattr(mine, name, _mixed(self._lanes, which, getattr(theirs, name), getattr(mine, name)))
+        self._counts = _mixed(self._lanes, which, fresh._counts, self._counts)
+        self._means = _mixed(self._lanes, which, fresh._means, self._means)
+
+    def _parts(self) -> list[Baseline | Spread | Strays]:
+        return [self._baseline, *self._spreads, self._strays]
+
+    def _is_ready(self, start: datetime) -> Lane:
+        config = self._config
+        enough = self._lanes.where(
+            self._rows >= config.minimum_rows, config.minimum_history.total_seconds(), config.quiet_history.total_seconds()
+        )
+        return start.timestamp() - self._first >= enough
+
+
+def _mixed(lanes: Lanes, which: Lane, one: Any, other: Any) -> Any:
+    """`one` in the lanes `which`, `other` elsewhere; of what is no lane, `other`."""
+    if isinstance(other, list):
+        return [_mixed(lanes, which, *pair) for pair in zip(one, other, strict=True)]
+    if isinstance(other, np.ndarray) or (lanes.number is None and isinstance(other, int | float)):
+        return lanes.where(which, one, other)
+    return other
+
+
+def finding(start: datetime, width: timedelta, config: SpikeConfig, looked: Looked, lane: int | None = None) -> Finding:
+    """What was looked at, of one series; `lane`: which, where there are many."""
+    one = looked if lane is None else Looked(*(value[lane] if isinstance(value, np.ndarray) else value for value in looked))
+    return Finding(
+        start=start,
+        width=width,
+        windows=int(one.windows),
+        observed=round(one.observed),
+        expected=float(one.expected),
+        own_observed=float(one.own_observed),
+        own_expected=float(one.own_expected),
+        spread=float(one.spread),
+        spans=len(config.windows(width)),
+        stray_rate=float(one.stray_rate),
+        stray_excess=float(one.stray_excess),
+        p_value=float(one.p_value),
+        ready=bool(one.ready),
+        elevated=bool(one.elevated),
+        surging=bool(one.surging),
+    )
 
 
 def judge(

@@ -1,9 +1,9 @@
-"""How far sums over a span of windows stray from what was expected: the over-dispersion of one series, learned robustly from its past."""
+"""How far sums over a span of windows stray from what was expected: the over-dispersion of a series, learned robustly from its past."""
 
 import math
 from collections.abc import Sequence
 
-from insights.counts import upper_tail
+from insights.lanes import FLOATS, Lane, Lanes
 
 HALF_LIFE_DAYS = 14.0
 PRIOR = 0.12
@@ -15,7 +15,6 @@ FALLS_WITH = 0.7
 LEAST = 0.01
 CAP = 3.0
 """Standard deviations beyond which a deviation teaches nothing more (Huber)."""
-LEAST_TAIL = 1e-300
 SURGE = 4.0
 """Standard deviations from which a span may be part of a surge: of a surge only the first hour teaches, however long it lasts."""
 
@@ -29,9 +28,9 @@ class Spread:
     """
 
     __slots__ = (
-        "_bonus",
         "_hour",
         "_keep",
+        "_lanes",
         "_last",
         "_power",
         "_prior",
@@ -40,72 +39,76 @@ class Spread:
         "_squares",
         "_surging",
         "_weight",
+        "bonus",
         "expected",
         "seen",
         "value",
         "windows",
     )
 
-    def __init__(self, windows: int, all_windows: Sequence[int], width: float) -> None:
+    def __init__(self, windows: int, all_windows: Sequence[int], width: float, lanes: Lanes = FLOATS) -> None:
         """A span of `windows` of `width` seconds, one of `all_windows`, the shortest of which is the prior of the longer ones."""
         per_day = 86_400 / width
         hours = windows * width / 3_600
         shortest = all_windows[0]
         self.windows = windows
-        self.value = PRIOR / math.sqrt(windows)
-        self.seen = self.expected = 0.0
-        self._prior = self.value
+        self._lanes = lanes
+        self._prior = PRIOR / math.sqrt(windows)
+        self.value: Lane = lanes.filled(self._prior)
+        self.seen: Lane = lanes.filled(0.0)
+        self.expected: Lane = lanes.filled(0.0)
         self._power = (shortest / windows) ** FALLS_WITH
         self._prior_windows = (PRIOR_DAYS if windows == shortest else SHARED_PRIOR_DAYS) * min(per_day, 24.0)
         self._keep = 0.5 ** (1 / (HALF_LIFE_DAYS * per_day))
         self._hour = max(1.0, 3_600 / width)
         self._season_share = 1 / max(1.0, hours)
-        self._bonus = math.log10(hours / len(all_windows))
-        self._squares = self._weight = 0.0
-        self._surging = 0
-        self._last = 0
+        self.bonus = math.log10(hours / len(all_windows))
+        self._squares = self._weight = self._surging = lanes.filled(0.0)
+        self._last = lanes.filled(0.0)
 
-    def variance(self, expected: float, level: float, of_season: float, of_level: float) -> float:
+    def variance(self, expected: Lane, level: Lane, of_season: Lane, of_level: Lane) -> Lane:
         """Relative variance beyond Poisson of a sum of which `expected` was expected, with what is unknown of that.
 
         `level`: mean of one window without season. `of_season`, `of_level`: relative variances of what is known of one hour, and of the
         level; errors of single hours average out over a longer span.
         """
-        own = self.value * math.sqrt(self.windows * level / expected) if level > 0 else self.value
-        return own + of_season * self._season_share + of_level
+        return self.value * self._shape(expected, level) + of_season * self._season_share + of_level
 
-    def surprise(self, seen: float, expected: float, variance: float) -> float:
-        """-log10 of the tail, less the number of spans, more the length of this one: how rare it is in an hour of watching."""
-        return self._bonus - math.log10(max(upper_tail(seen, expected, variance), LEAST_TAIL))
+    def learn(self, number: Lane, level: Lane, of_season: Lane, of_level: Lane, prior: Lane | None, due: Lane) -> Lane:
+        """Take in the present sums (`seen`, `expected`) where it is `due`; their surprise, 0 without the effort where it is small.
 
-    def learn(self, number: int, level: float, of_season: float, of_level: float, prior: float | None) -> float:
-        """Take in the present sums (`seen`, `expected`); their surprise, 0 without the effort where it is small.
-
-        `number`: of the window; the next three as of `variance`; `prior`: value of the shortest span, None for itself.
+        `number`: windows learned so far; the next three as of `variance`; `prior`: value of the shortest span, None for itself.
         """
+        where = self._lanes.where
         expected = self.expected
         square = expected * expected
         unknown = of_season * self._season_share + of_level
-        shape = math.sqrt(self.windows * level / expected) if level > 0 else 1.0
-        variance = expected + (self.value * shape + unknown) * square
+        shape = self._shape(expected, level)
+        spread = self.value * shape + unknown
+        variance = expected + spread * square
         deviation = self.seen - expected
         squares = deviation * deviation
-        strays = deviation > 0 and squares > 2 * variance
-        surprise = self.surprise(self.seen, expected, self.value * shape + unknown) if strays else 0.0
-        if self._is_late_in_a_surge(number, surging=strays and squares > SURGE * SURGE * (variance + 0.5)):
-            return surprise
-        keep = self._keep
-        self._squares = self._squares * keep + min(squares, CAP * CAP * (variance + 0.5)) - expected - unknown * square
-        self._weight = self._weight * keep + square * shape
+        strays = due & (deviation > 0) & (squares > 2 * variance)
+        tail = self._lanes.surprise(self.seen, expected, spread, strays)
+        late = self._late_in_a_surge(number, strays & (squares > SURGE * SURGE * (variance + 0.5)))
+        taught = self._lanes.but(due, late)
+        most = self._lanes.least(squares, CAP * CAP * (variance + 0.5))
+        self._squares = where(taught, self._squares * self._keep + most - expected - unknown * square, self._squares)
+        self._weight = where(taught, self._weight * self._keep + square * shape, self._weight)
         own = self._prior if prior is None else prior * self._power
         weight = self._prior_windows * (self.windows * level + 1) ** 2
-        self.value = max(LEAST, (self._squares + own * weight) / (self._weight + weight))
-        return surprise
+        value = self._lanes.most(LEAST, (self._squares + own * weight) / (self._weight + weight))
+        self.value = where(taught, value, self.value)
+        return where(strays, self.bonus + tail, 0.0)
 
-    def _is_late_in_a_surge(self, number: int, *, surging: bool) -> bool:
-        if surging:
-            if number - self._last > self.windows + self._hour:
-                self._surging = 0
-            self._last = number
-            self._surging += 1
-        return self._surging > self._hour and number - self._last <= self.windows + self._hour
+    def _shape(self, expected: Lane, level: Lane) -> Lane:
+        return self._lanes.where(level > 0, self._lanes.sqrt(self.windows * level / expected), 1.0)
+
+    def _late_in_a_surge(self, number: Lane, surging: Lane) -> Lane:
+        """Whether a surge goes on for longer than the hour that teaches."""
+        if self._lanes.any(surging):
+            where = self._lanes.where
+            again = surging & (number - self._last > self.windows + self._hour)
+            self._surging = where(again, 0.0, self._surging) + where(surging, 1.0, 0.0)
+            self._last = where(surging, number, self._last)
+        return (self._surging > self._hour) & (number - self._last <= self.windows + self._hour)

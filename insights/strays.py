@@ -2,6 +2,8 @@
 
 import math
 
+from insights.lanes import FLOATS, Lane, Lanes
+
 FROM = 2.0
 """Surprise (-log10 of a p-value) above which the past is fitted."""
 CAP = 7.0
@@ -22,37 +24,43 @@ class Strays:
     better than that. Neighbouring windows above FROM are one stray, with their peak (runs declustering).
     """
 
-    __slots__ = ("_below", "_count", "_excess", "_gap", "_keep", "_peak", "_windows")
+    __slots__ = ("_below", "_count", "_excess", "_gap", "_keep", "_lanes", "_peak", "_windows")
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, lanes: Lanes = FLOATS) -> None:
         """`width`: seconds of one window."""
         self._keep = 0.5 ** (width / (HALF_LIFE_DAYS * 86_400))
         self._gap = max(3, round(3_600 / width))
-        self._count = self._windows = self._excess = self._peak = 0.0
-        self._below = 0
+        self._lanes = lanes
+        self._count = self._windows = self._excess = self._peak = self._below = lanes.filled(0.0)
 
-    def calibrate(self, surprise: float) -> float:
+    def calibrate(self, surprise: Lane) -> Lane:
         """The surprise that is left when the series often strays as far; never more than `surprise`, and monotone in it."""
-        if surprise <= FROM:
+        beyond = surprise > FROM
+        if not self._lanes.any(beyond):
             return surprise
-        rate = max(PRIOR_RATE, (self._count + PRIOR_STRAYS) / (self._windows + PRIOR_STRAYS / PRIOR_RATE))
-        return min(surprise, (surprise - FROM) * PRIOR_EXCESS / self._mean_excess() - math.log10(rate))
+        left = (surprise - FROM) * PRIOR_EXCESS / self.mean_excess() - self._lanes.log10(self.rate())
+        return self._lanes.where(beyond, self._lanes.least(surprise, left), surprise)
 
-    def learn(self, surprise: float) -> None:
-        """Take in the surprise of the next window."""
-        keep = self._keep
-        self._windows = self._windows * keep + 1
-        self._count *= keep
-        self._excess *= keep
-        if surprise > FROM:
-            self._peak = max(self._peak, surprise)
-            self._below = 0
-        elif self._peak > 0:
-            self._below += 1
-            if self._below >= self._gap:
-                self._excess += min(self._peak - FROM, CAP * self._mean_excess())
-                self._count += 1
-                self._peak = 0.0
+    def rate(self) -> Lane:
+        """Strays per window."""
+        return self._lanes.most(PRIOR_RATE, (self._count + PRIOR_STRAYS) / (self._windows + PRIOR_STRAYS / PRIOR_RATE))
 
-    def _mean_excess(self) -> float:
-        return max(PRIOR_EXCESS, (self._excess + PRIOR_STRAYS * PRIOR_EXCESS) / (self._count + PRIOR_STRAYS))
+    def mean_excess(self) -> Lane:
+        """How far beyond FROM they stray in the mean."""
+        return self._lanes.most(PRIOR_EXCESS, (self._excess + PRIOR_STRAYS * PRIOR_EXCESS) / (self._count + PRIOR_STRAYS))
+
+    def learn(self, surprise: Lane, due: Lane) -> None:
+        """Take in the surprise of the next window, where it is `due`; elsewhere it is 0."""
+        keep, where = self._keep, self._lanes.where
+        self._windows = where(due, self._windows * keep + 1, self._windows)
+        self._count = self._count * keep
+        self._excess = self._excess * keep
+        strays = surprise > FROM
+        self._peak = where(strays, self._lanes.most(self._peak, surprise), self._peak)
+        self._below = where(strays, 0.0, self._below + 1)
+        over = (self._peak > 0) & (self._below >= self._gap)
+        if self._lanes.any(over):
+            stray = self._lanes.least(self._peak - FROM, CAP * self.mean_excess())
+            self._excess = where(over, self._excess + stray, self._excess)
+            self._count = where(over, self._count + 1, self._count)
+            self._peak = where(over, 0.0, self._peak)
