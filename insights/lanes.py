@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special
 
 from insights.counts import LEAST_SPREAD, upper_tail
+from insights.shares import share_tail
 
 Lane = Any
 """A float, or an array of one float per series; a condition is a bool, or an array of them."""
@@ -42,6 +43,10 @@ class Lanes:
 
     def deficit(self, observed: Lane, mean: Lane, spread: Lane, asked: Lane) -> Lane:
         """-log10 P(X <= observed) where `asked`, else 0."""
+        raise NotImplementedError
+
+    def share_surprise(self, negative: Lane, total: Lane, share: Lane, correlation: Lane, asked: Lane) -> Lane:
+        """-log10 P(at least `negative` of `total`) where `asked`, else 0."""
         raise NotImplementedError
 
     def tenth(self, surprise: Lane) -> Lane:
@@ -77,6 +82,13 @@ class Floats(Lanes):
     def deficit(self, observed: Lane, mean: Lane, spread: Lane, asked: Lane) -> Lane:
         return -math.log10(max(1 - upper_tail(observed + 1, mean, spread), LEAST_TAIL)) if asked else 0.0
 
+    def share_surprise(self, negative: Lane, total: Lane, share: Lane, correlation: Lane, asked: Lane) -> Lane:
+        variance = total * share * (1 - share) * (1 + max(total - 1, 0) * correlation)
+        # Ordinary shares are within a standard deviation, and need no sum of a thousand terms.
+        if not asked or (negative - total * share) ** 2 <= variance:
+            return 0.0
+        return -math.log10(max(share_tail(negative, total, share, correlation), LEAST_TAIL))
+
     def tenth(self, surprise: Lane) -> Lane:
         return 10**-surprise
 
@@ -102,6 +114,15 @@ class Arrays(Lanes):
 
     def deficit(self, observed: Lane, mean: Lane, spread: Lane, asked: Lane) -> Lane:
         return self._of_tails(observed, mean, spread, asked, beyond=1.0)
+
+    def share_surprise(self, negative: Lane, total: Lane, share: Lane, correlation: Lane, asked: Lane) -> Lane:
+        found = np.zeros(self.number or 0)
+        variance = total * share * (1 - share) * (1 + np.maximum(total - 1, 0) * correlation)
+        far = asked & ((negative - total * share) ** 2 > variance)
+        for lane in np.flatnonzero(far):
+            tail = share_tail(negative[lane], total[lane], share[lane], correlation[lane])
+            found[lane] = -math.log10(max(tail, LEAST_TAIL))
+        return found
 
     def tenth(self, surprise: Lane) -> Lane:
         return np.power(10.0, -surprise)

@@ -1,11 +1,10 @@
 """Surges in one series of counts: one judgement of one window given its past, used live, in replay and in backtests alike."""
 
 import math
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from insights.counts import interval, upper_tail
 from insights.lanes import FLOATS, Lane, Lanes
 from insights.onset import change_point
 from insights.seasons import Seasons
+from insights.shares import share_interval, share_tail
 from insights.spread import Spread
 from insights.strays import PRIOR_EXCESS, PRIOR_RATE, Strays
 
@@ -22,10 +22,11 @@ LULL = 3
 """Windows in a row, and at least an hour, that must be ordinary before a surge has ended."""
 SPANS = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3), timedelta(hours=12))
 """A burst shows best in minutes, a slow rise in half a day."""
+Direction = Literal["rise", "fall"]
+HALF = 0.5
+"""A source is silent until half of what is due comes again."""
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-LONGEST_SPAN = 720
-"""Windows of a minute in the longest span."""
 UTC_SEASONS = Seasons()
 SURE = 300.0
 """The least p-value that is told is 10 to the minus that."""
@@ -40,7 +41,8 @@ class SpikeConfig:
     nothing is a surge. A series begins with its `minimum_rows`-th row (a stray row long before a source is connected is no history), or
     with its first when that was `quiet_history` ago. spans: stretches of time, ascending, that end with the judged window and are looked at
     as one, so that a rise too slow for one window is found. lull: so many windows in a row must be ordinary before a surge has ended;
-    release: the tail probability from which a window is ordinary.
+    release: the tail probability from which a window is ordinary. direction: "fall" looks for too few, of which at least `least` must have
+    been due and at most `quiet` of them come. threshold: a plain number that surges, whatever is usual.
     """
 
     sensitivity: float = 3e-4
@@ -51,6 +53,9 @@ class SpikeConfig:
     spans: tuple[timedelta, ...] = SPANS
     release: float = 0.05
     lull: int = LULL
+    direction: Direction = "rise"
+    quiet: float = 0.2
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.sensitivity <= 0.1:
@@ -68,6 +73,8 @@ class SpikeConfig:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one window looks like beside its past.
+
+    total: of shares, how much was said in all; `spread` is then the intra-class correlation.
 
     start: start of the judged window; width: its length. observed and expected are counts of the last `windows` windows that end with it
     (one, unless more show the surge better); own_observed and own_expected those of the judged window alone. spread: relative variance
@@ -93,6 +100,8 @@ class Finding:
     spans: int = 1
     stray_rate: float = PRIOR_RATE
     stray_excess: float = PRIOR_EXCESS
+    direction: Direction = "rise"
+    total: float | None = None
 
     @property
     def since(self) -> datetime:
@@ -106,12 +115,19 @@ class Finding:
 
     @property
     def tail(self) -> float:
-        """P(at least `observed`) of the negative binomial with mean `expected` and `spread`."""
+        """P(at least `observed`, or at most, of falls) of the negative binomial with mean `expected` and `spread`, of shares of the
+        beta-binomial."""
+        if self.total is not None:
+            return share_tail(self.observed, self.total, self.expected / max(self.total, 1.0), self.spread)
+        if self.direction == "fall":
+            return 1 - upper_tail(self.observed + 1, self.expected, self.spread)
         return upper_tail(self.observed, self.expected, self.spread)
 
     @property
     def interval(self) -> tuple[float, float]:
         """Counts between which 95 % of such windows fall when nothing is wrong."""
+        if self.total is not None:
+            return share_interval(self.total, self.expected / max(self.total, 1.0), self.spread)
         return interval(self.expected, self.spread)
 
 
@@ -142,6 +158,7 @@ class Looked(NamedTuple):
     ready: Lane
     elevated: Lane
     surging: Lane
+    total: Lane | None = None
 
 
 class Detector:
@@ -161,6 +178,7 @@ class Detector:
         "_means",
         "_rows",
         "_seconds",
+        "_silent",
         "_spreads",
         "_step",
         "_strays",
@@ -188,6 +206,7 @@ class Detector:
             self._first = first_seen.timestamp() if isinstance(first_seen, datetime) else first_seen
         self._rows: Lane = lanes.filled(0.0)
         self._took: Lane = lanes.filled(0.0) > 0
+        self._silent: Lane = self._took
         self._step = 0
         windows = config.windows(width)
         self._baseline = Baseline(self._seconds, seasons, lanes)
@@ -209,8 +228,11 @@ class Detector:
         # What a series did before it began is no past: it is forgotten when it begins.
         self._forget(begins | self._lanes.but(takes, self._took))
         self._took = takes
+        if self._config.direction == "fall":
+            looked = self.look(start, count)
+            self._silent = looked.surging | (self._silent & looked.elevated)
         if self._lanes.any(takes):
-            self._learn(seconds, count)
+            self._learn(seconds, count, self._silent)
 
     def judge(self, start: datetime, observed: float, lately: Sequence[float] | None = None) -> Finding:
         """Look at the window from `start` of the one series, without remembering it. See `look`."""
@@ -226,6 +248,8 @@ class Detector:
         mean, of_season, of_level = self._baseline.expect(start.timestamp(), self._hour.value)
         number, level, size = self._baseline.learned, self._baseline.level, len(self._counts)
         best: Any = None
+        falls = config.direction == "fall"
+        quiet = self._lanes.filled(-1.0)
         unusual: Lane = 0.0
         own_seen: Lane = 0.0
         own_expected: Lane = 0.0
@@ -234,15 +258,24 @@ class Detector:
             usable = number >= before
             if best is not None and ((lately is not None and len(lately) < before) or not self._lanes.any(usable)):
                 break
-            leaving = (self._step - spread.windows) % size
-            expected = mean + most(0.0, spread.expected - self._means[leaving])
             if lately is None:
+                leaving = (self._step - spread.windows) % size
+                expected = mean + most(0.0, spread.expected - self._means[leaving])
                 seen = observed + most(0.0, spread.seen - self._counts[leaving])
             else:
+                # What was learned may end hours ago, so what lies between is expected as the judged window is.
+                expected = mean + sum(
+                    self._baseline.expect(start.timestamp() - back * self._seconds, 0.0)[0] for back in range(1, before + 1)
+                )
                 seen = observed + sum(lately[len(lately) - before :])
             variance = spread.variance(expected, level, of_season, of_level)
-            asked = seen > expected
-            tail = self._lanes.surprise(seen, expected, variance, asked if best is None else asked & usable)
+            if falls:
+                asked = (seen <= config.quiet * expected) & (expected >= config.least)
+                quiet = where((quiet < 0) & (expected >= config.least), where(seen < HALF * expected, 1.0, 0.0), quiet)
+            else:
+                asked = seen > expected
+            unlikely = self._lanes.deficit if falls else self._lanes.surprise
+            tail = unlikely(seen, expected, variance, asked if best is None else asked & usable)
             surprise = where(tail > 0, spread.bonus + tail, 0.0)
             if best is None:
                 best, unusual, own_seen, own_expected = (surprise, spread.windows, seen, expected, variance), tail, seen, expected
@@ -255,6 +288,8 @@ class Detector:
                 best = tuple(where(better, *pair) for pair in zip(one, best, strict=True))
         p_value = self._lanes.least(1.0, self._lanes.tenth(self._lanes.least(SURE, self._strays.calibrate(best[0]) - self._looks)))
         ready = self._is_ready(start)
+        surging = ready & (p_value < config.sensitivity)
+        elevated = ready & (unusual > -math.log10(config.release))
         floor = (best[2] >= config.least) & ((observed >= config.least) | (self._seconds < HOUR_SECONDS))
         return Looked(
             windows=best[1],
@@ -268,16 +303,22 @@ class Detector:
             stray_excess=self._strays.mean_excess(),
             p_value=p_value,
             ready=ready,
-            elevated=ready & (unusual > -math.log10(config.release)),
-            surging=ready & floor & (own_seen > own_expected) & (p_value < config.sensitivity),
-        )
+            elevated=ready & (quiet > 0) if falls else elevated,
+            surging=surging if falls else surging & floor & (own_seen > own_expected),
+        )._replace(**({} if config.threshold is None else self._beside_threshold(observed)))
+
+    def _beside_threshold(self, observed: Lane) -> dict[str, Lane]:
+        """What a plain number makes of a window, whatever is usual."""
+        above = observed >= (self._config.threshold or 0.0)
+        return {"elevated": above, "surging": above & (observed >= self._config.least)}
 
     @property
     def _looks(self) -> float:
         """log10 of the windows in an hour."""
         return math.log10(max(1.0, HOUR_SECONDS / self._seconds))
 
-    def _learn(self, seconds: float, count: Lane) -> None:
+    def _learn(self, seconds: float, count: Lane, silent: Lane) -> None:
+        """`silent`: what is not there is no new normal."""
         baseline, hour, where = self._baseline, self._hour.value, self._lanes.where
         mean, of_season, of_level = baseline.expect(seconds, hour)
         number, level, size = baseline.learned, baseline.level, len(self._counts)
@@ -285,7 +326,7 @@ class Detector:
         mean, of_season, of_level = where(new, count, mean), where(new, 0.0, of_season), where(new, 1.0, of_level)
         place = self._step % size
         of_window = self._spreads[0].variance(self._lanes.most(mean, LEAST) * self._spreads[0].windows, level, of_season, of_level)
-        baseline.learn(seconds, count, mean, self._lanes.sqrt(mean + of_window * mean * mean + 0.5), hour)
+        baseline.learn(seconds, where(silent, mean, count), mean, self._lanes.sqrt(mean + of_window * mean * mean + 0.5), hour)
         settled = number * self._seconds >= DAY_SECONDS
         surprise: Lane = 0.0
         prior = None
@@ -294,7 +335,7 @@ class Detector:
             spread.seen = spread.seen + count - self._counts[leaving]
             # Sums of numbers of very different size lose digits, and must not sink below zero.
             spread.expected = self._lanes.most(self._lanes.most(mean, LEAST), spread.expected + mean - self._means[leaving])
-            due = settled & (number + 1 >= spread.windows)
+            due = self._lanes.but(settled & (number + 1 >= spread.windows), silent)
             if self._lanes.any(due):
                 surprise = self._lanes.most(surprise, spread.learn(number, level, of_season, of_level, prior, due))
             if prior is None:
@@ -355,6 +396,8 @@ def finding(start: datetime, width: timedelta, config: SpikeConfig, looked: Look
         ready=bool(one.ready),
         elevated=bool(one.elevated),
         surging=bool(one.surging),
+        direction=config.direction,
+        total=None if one.total is None else float(one.total),
     )
 
 
@@ -402,32 +445,45 @@ def replay(series: Sequence[tuple[datetime, int]], first_seen: datetime | None, 
     return findings
 
 
-def surges(findings: Iterable[Finding], lull: int = LULL) -> list[Surge]:
-    """Group findings (in order) into surges: opened by a surging one, kept by elevated ones, ended by
+def surges(findings: Sequence[Finding], lull: int = LULL) -> list[Surge]:
+    """Group findings (in order, none left out) into surges: opened by a surging one, kept by elevated ones, ended by
     `lull` ordinary ones in a row (and an hour, where windows are narrower)."""
-    found: list[Surge] = []
-    current: list[Finding] = []
-    recent: deque[Finding] = deque(maxlen=LONGEST_SPAN)
-    began: datetime | None = None
-    for finding in findings:
-        recent.append(finding)
-        if began is not None and finding.start - current[-1].until >= max(lull * finding.width, HOUR):
-            found.append(_surge(began, current))
-            current, began = [], None
-        if finding.surging and began is None:
-            began = _onset([one for one in recent if one.start >= finding.since], finding.observed / finding.expected)
-            began = max(began, found[-1].ended_at) if found else began
-        if finding.surging or (began is not None and finding.elevated):
-            current.append(finding)
-    return found if began is None else [*found, _surge(began, current)]
+    events = [number for number, one in enumerate(findings) if one.surging or one.elevated]
+    wait = lull_of(findings[0].width, lull) if findings else 1
+    return [
+        surge_of([findings[number] for number in group], findings[max(0, group[0] + 1 - findings[group[0]].windows) : group[0] + 1])
+        for group in grouped(events, [findings[number].surging for number in events], wait)
+    ]
+
+
+def lull_of(width: timedelta, lull: int = LULL) -> int:
+    """Windows that must be ordinary before a surge has ended."""
+    return max(lull, math.ceil(HOUR / width))
+
+
+def grouped(events: Sequence[int], surging: Sequence[bool], wait: int) -> list[list[int]]:
+    """Numbers of windows that belong together. `events`: those that are surging or elevated, ascending; `wait`: see `lull_of`."""
+    groups: list[list[int]] = []
+    is_open = False
+    for number, surges_now in zip(events, surging, strict=True):
+        is_open = is_open and number - groups[-1][-1] <= wait
+        if is_open:
+            groups[-1].append(number)
+        elif surges_now:
+            groups.append([number])
+            is_open = True
+    return groups
+
+
+def surge_of(findings: Sequence[Finding], shown: Sequence[Finding]) -> Surge:
+    """The surge that these findings make. `shown`: the windows that its first finding counts."""
+    first = findings[0]
+    began = _onset(shown, first.observed / max(first.expected, LEAST)) if first.direction == "rise" else first.since
+    peak = min(findings, key=lambda finding: (finding.p_value, -finding.observed))
+    return Surge(began, findings[-1].until, peak, tuple(findings))
 
 
 def _onset(findings: Sequence[Finding], times: float) -> datetime:
     """Start of the first window of a surge, among those that show it: the change point of a CUSUM (Page 1954) whose reference value lies
     midway between what was expected of each window and `times` as much."""
     return change_point([(finding.start, finding.own_observed - finding.own_expected * (1 + times) / 2) for finding in findings])
-
-
-def _surge(began: datetime, findings: Sequence[Finding]) -> Surge:
-    peak = min(findings, key=lambda finding: (finding.p_value, -finding.observed))
-    return Surge(began, findings[-1].until, peak, tuple(findings))

@@ -210,6 +210,15 @@ def get_alert(connection: Connection, workspace_id: str, alert_id: str) -> Alert
     return to_alert(row)
 
 
+def why_of(connection: Connection, workspace_id: str, alert_id: str) -> dict[str, Any]:
+    """The arithmetic of an alert as it was stored; empty for one that an older version opened. Raises NotFound."""
+    mine = (alerts.c.workspace_id == row_id(workspace_id, "workspace")) & (alerts.c.id == row_id(alert_id, "alert"))
+    row = connection.execute(select(alerts.c.why).where(mine)).one_or_none()
+    if row is None:
+        raise NotFound(f"no alert {alert_id[:40]!r} in this workspace")
+    return dict(row.why)
+
+
 def transitions(connection: Connection, workspace_id: str, alert_id: str) -> list[Transition]:
     """What became of an alert, oldest first. Raises NotFound."""
     alert = get_alert(connection, workspace_id, alert_id)
@@ -253,7 +262,7 @@ def _seen(figures: AlertFigures, seen_at: datetime) -> dict[str, Any]:
         "p_value": figures.p_value,
         "top_topics": [[share.topic, share.count] for share in figures.top_topics],
         "summary": figures.summary,
-    }
+    } | ({"why": figures.why} if figures.why else {})
 
 
 def _move(

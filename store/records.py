@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from typing import Literal
+from typing import Any, Literal
 
 Sentiment = Literal["negative", "neutral", "positive"]
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
@@ -11,8 +11,9 @@ EmotionLabel = Literal["anger", "disgust", "fear", "joy", "sadness", "surprise",
 EMOTIONS: tuple[EmotionLabel, ...] = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
 Kind = Literal["review", "survey", "social", "support", "chat", "email", "other"]
 KINDS: tuple[Kind, ...] = ("review", "survey", "social", "support", "chat", "email", "other")
-Measure = Literal["negative", "complaint", "volume"]
-MEASURES: tuple[Measure, ...] = ("negative", "complaint", "volume")
+Measure = Literal["negative", "complaint", "volume", "share", "silence"]
+MEASURES: tuple[Measure, ...] = ("negative", "complaint", "volume", "share", "silence")
+"""What a rule watches: how much is negative, a complaint, or said at all; the share that is negative; whether a source is silent."""
 KeyScope = Literal["classify", "ingest", "read", "manage", "admin"]
 KEY_SCOPES: tuple[KeyScope, ...] = ("classify", "ingest", "read", "manage", "admin")
 LONGEST_TEXT = 20_000
@@ -315,12 +316,16 @@ class FeedbackPage:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """`dimensions`: names of attributes that trends can be grouped by."""
+    """`dimensions`: names of attributes that trends can be grouped by. `timezone`, `country`: whose days and holidays count.
+    `budget`: how often it may be paged for nothing, in pages a week, by all of its rules together."""
 
     id: str
     name: str
     dimensions: tuple[str, ...]
     created_at: datetime
+    timezone: str = "UTC"
+    country: str | None = None
+    budget: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,11 +494,57 @@ class TrendPage:
 # --- surges ----------------------------------------------------------------------------------------------------------
 
 
+BudgetFrom = Literal["sensitivity", "rule", "workspace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Hours of a week on a clock: from `start` to `end` ("08:00", "24:00") of the `days`, 0 = Monday."""
+
+    days: tuple[int, ...]
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOptions:
+    """What a rule may say beside what it watches.
+
+    budget_from: where its sensitivity comes from: given ("sensitivity"), from the rule's own `budget` of false pages a week, or from its
+    part of the workspace's. threshold: a plain number that pages (a share for shares), whatever is usual. windows: minutes of the windows
+    that are looked at, ascending; () for the usual ones. timezone, country: as of the workspace when None. schedule: when alerts may open;
+    () for always. only: dimension of `split_by` -> the values that are watched.
+    """
+
+    budget_from: BudgetFrom = "sensitivity"
+    budget: float | None = None
+    threshold: float | None = None
+    windows: tuple[int, ...] = ()
+    timezone: str | None = None
+    country: str | None = None
+    schedule: tuple[Hours, ...] = ()
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How often a rule would have paged. `budget`: pages a week it may have cost; `series`: how many it watched; `sensitivity`: the
+    p-value that follows; `pages`: in `weeks` of the past."""
+
+    at: datetime
+    budget: float
+    sensitivity: float
+    series: int
+    weeks: float
+    pages: int
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What a workspace wants to hear of. One series is watched per combination of the values of `split_by` inside `scope`.
 
     `sensitivity`: a finding needs a p-value below it; `least`: and at least so many in the window; `window_minutes`: 60 by default.
+    `looked_at`: the present of the latest look.
     """
 
     id: str
@@ -508,6 +559,9 @@ class Rule:
     channels: tuple[str, ...]
     enabled: bool
     created_at: datetime
+    options: RuleOptions = field(default_factory=RuleOptions)
+    calibration: Calibration | None = None
+    looked_at: datetime | None = None
 
 
 AlertState = Literal["open", "acknowledged", "snoozed", "resolved"]
@@ -529,7 +583,7 @@ class TopicShare:
 
 @dataclass(frozen=True, slots=True)
 class AlertFigures:
-    """What a surge looks like at one moment. `window_minutes`: how far back `observed` counts."""
+    """What a surge looks like at one moment. `window_minutes`: how far back `observed` counts. `why`: the arithmetic, as JSON."""
 
     severity: Severity
     window_minutes: int
@@ -539,6 +593,7 @@ class AlertFigures:
     p_value: float
     top_topics: tuple[TopicShare, ...]
     summary: str
+    why: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Rules: what a workspace wants to hear of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +8,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict, NotFound
+from core.times import parse_time, to_rfc3339
 from store.alerts import resolve_alerts_of_rule
 from store.dialect import AnyRow, row_id
-from store.records import Measure, Rule, Scope
+from store.records import Calibration, Hours, Measure, Rule, RuleOptions, Scope
 from store.scope import scope_values, to_scope
 from store.tables import rules
 
@@ -19,6 +20,7 @@ DEFAULT_WINDOW_MINUTES = 60
 DEFAULT_SENSITIVITY = 3e-4
 """One series that is judged every hour is then falsely paged for about once in twenty weeks."""
 DEFAULT_LEAST = 8
+PLAIN = RuleOptions()
 
 
 def create_rule(
@@ -35,10 +37,11 @@ def create_rule(
     channels: Sequence[str],
     enabled: bool,
     now: datetime,
+    options: RuleOptions = PLAIN,
 ) -> Rule:
     """A new rule. Raises Conflict when the workspace has one of that name."""
     values = _values(name, measure, scope, split_by, window_minutes, sensitivity, least, channels, enabled)
-    values |= {"workspace_id": row_id(workspace_id, "workspace"), "created_at": now}
+    values |= {"workspace_id": row_id(workspace_id, "workspace"), "created_at": now, "options": _option_values(options)}
     try:
         with connection.begin_nested():
             row = connection.execute(insert(rules).returning(rules), values).one()
@@ -81,10 +84,12 @@ def update_rule(
     channels: Sequence[str],
     enabled: bool,
     now: datetime,
+    options: RuleOptions = PLAIN,
 ) -> Rule:
     """Change a rule. What it watches is another thing then, so its alerts end unless that stays. Raises NotFound, Conflict."""
     before = get_rule(connection, workspace_id, rule_id)
     values = _values(name, measure, scope, split_by, window_minutes, sensitivity, least, channels, enabled)
+    values |= {"options": _option_values(options), "calibration": None}
     try:
         with connection.begin_nested():
             connection.execute(update(rules).where(_mine(workspace_id, rule_id)).values(values))
@@ -94,6 +99,19 @@ def update_rule(
     if not after.enabled or _watched(before) != _watched(after):
         resolve_alerts_of_rule(connection, workspace_id, rule_id, reason="the rule was changed", now=now)
     return after
+
+
+def calibrate_rule(connection: Connection, rule: Rule, calibration: Calibration) -> None:
+    """Keep what replaying the past made of a rule's budget, unless the rule was changed meanwhile."""
+    same = _mine(rule.workspace_id, rule.id) & (rules.c.sensitivity == rule.sensitivity)
+    kept = {name: getattr(calibration, name) for name in ("budget", "sensitivity", "series", "weeks", "pages")}
+    values = {"calibration": kept | {"at": to_rfc3339(calibration.at)}, "sensitivity": calibration.sensitivity}
+    connection.execute(update(rules).where(same).values(values))
+
+
+def note_look(connection: Connection, rule: Rule, now: datetime) -> None:
+    """Every window up to `now` has been looked at."""
+    connection.execute(update(rules).where(_mine(rule.workspace_id, rule.id)).values(looked_at=now))
 
 
 def delete_rule(connection: Connection, workspace_id: str, rule_id: str, now: datetime) -> None:
@@ -119,6 +137,7 @@ def ensure_default_rule(connection: Connection, workspace_id: str, now: datetime
             channels=(),
             enabled=True,
             now=now,
+            options=RuleOptions(budget_from="workspace"),
         )
 
 
@@ -146,8 +165,33 @@ def _values(
     }
 
 
-def _watched(rule: Rule) -> tuple[Measure, Scope, tuple[str, ...], int]:
-    return rule.measure, rule.scope, rule.split_by, rule.window_minutes
+def _option_values(options: RuleOptions) -> dict[str, Any]:
+    """What is stored: only what is not plain."""
+    values = {name: getattr(options, name) for name in ("budget_from", "budget", "threshold", "timezone", "country")}
+    values |= {"windows": list(options.windows), "schedule": [[list(one.days), one.start, one.end] for one in options.schedule]}
+    values |= {"only": {name: list(some) for name, some in options.only.items()}}
+    return {name: value for name, value in values.items() if value not in (None, [], {})}
+
+
+def _to_options(values: dict[str, Any]) -> RuleOptions:
+    return RuleOptions(
+        budget_from=values.get("budget_from", "sensitivity"),
+        budget=values.get("budget"),
+        threshold=values.get("threshold"),
+        windows=tuple(values.get("windows", ())),
+        timezone=values.get("timezone"),
+        country=values.get("country"),
+        schedule=tuple(Hours(tuple(days), start, end) for days, start, end in values.get("schedule", ())),
+        only={name: tuple(some) for name, some in values.get("only", {}).items()},
+    )
+
+
+def _to_calibration(values: dict[str, Any] | None) -> Calibration | None:
+    return None if values is None else Calibration(**values | {"at": parse_time(values["at"])})
+
+
+def _watched(rule: Rule) -> tuple[Measure, Scope, tuple[str, ...], int, float | None, Mapping[str, tuple[str, ...]]]:
+    return rule.measure, rule.scope, rule.split_by, rule.window_minutes, rule.options.threshold, rule.options.only
 
 
 def _mine(workspace_id: str, rule_id: str) -> Any:
@@ -168,4 +212,7 @@ def _to_rule(row: AnyRow) -> Rule:
         channels=tuple(row.channels),
         enabled=row.enabled,
         created_at=row.created_at,
+        options=_to_options(row.options),
+        calibration=_to_calibration(row.calibration),
+        looked_at=row.looked_at,
     )

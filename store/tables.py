@@ -45,6 +45,9 @@ workspaces = Table(
     Column("name", Words, nullable=False, unique=True),
     Column("dimensions", Json, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("timezone", Words, nullable=False, server_default="UTC"),
+    Column("country", Words),
+    Column("budget", Number, nullable=False, server_default="1"),
     sqlite_autoincrement=True,
 )
 
@@ -334,6 +337,9 @@ rules = Table(
     Column("channels", Json, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("options", Json, nullable=False, server_default="{}"),
+    Column("calibration", Json),
+    Column("looked_at", UtcTime),
     UniqueConstraint("workspace_id", "name"),
     sqlite_autoincrement=True,
 )
@@ -364,6 +370,7 @@ alerts = Table(
     Column("summary", Words, nullable=False),
     Column("events", Integer, nullable=False),
     Column("snoozed_until", UtcTime),
+    Column("why", Json, nullable=False, server_default="{}"),
     Index(
         "uq_alerts_unresolved",
         "workspace_id",

@@ -15,6 +15,7 @@ from store.tables import workspaces
 
 MOST_DIMENSIONS = 8
 """Every pair of dimensions is counted in advance, so their number is bounded."""
+LEAST_BUDGET, MOST_BUDGET = 0.01, 100
 _DIMENSION = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 
 
@@ -68,5 +69,25 @@ def set_dimensions(connection: Connection, workspace_id: str, names: Sequence[st
     return get_workspace(connection, workspace_id)
 
 
+def set_customs(connection: Connection, workspace_id: str, *, timezone: str, country: str | None, budget: float) -> Workspace:
+    """Say whose days and holidays count, and how many false pages a week the rules may cost. The caller checks the names.
+
+    Raises InvalidInput for a budget that is none, NotFound.
+    """
+    if not LEAST_BUDGET <= budget <= MOST_BUDGET:
+        raise InvalidInput(f"budget is {budget}; valid are {LEAST_BUDGET} to {MOST_BUDGET} pages a week", field="budget")
+    values = {"timezone": timezone, "country": country, "budget": budget}
+    connection.execute(update(workspaces).where(workspaces.c.id == row_id(workspace_id, "workspace")).values(values))
+    return get_workspace(connection, workspace_id)
+
+
 def _to_workspace(row: AnyRow) -> Workspace:
-    return Workspace(id=str(row.id), name=row.name, dimensions=tuple(row.dimensions), created_at=row.created_at)
+    return Workspace(
+        id=str(row.id),
+        name=row.name,
+        dimensions=tuple(row.dimensions),
+        created_at=row.created_at,
+        timezone=row.timezone,
+        country=row.country,
+        budget=row.budget,
+    )

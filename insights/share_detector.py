@@ -1,0 +1,141 @@
+"""Watches the negative share of a series, or of many side by side: what `insights.spikes` does for counts, given how much is said."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from insights.baseline import HOUR_SECONDS
+from insights.lanes import FLOATS, Lane, Lanes
+from insights.spikes import SURE, Looked, SpikeConfig
+from insights.strays import Strays
+
+SHARE_HALF_LIFE_DAYS = 14.0
+PRIOR_SHARE = (1.0, 4.0)
+"""So many negative ones of so many texts are taken as seen before the first."""
+PRIOR_CORRELATION = 0.02
+PRIOR_PAIRS = 2_000.0
+"""Pairs of texts of the same window (n * (n - 1)) that the prior of the correlation stands for."""
+LEAST_CORRELATION = 0.002
+CAP = 4.0
+"""Standard deviations beyond which a window teaches nothing more."""
+
+
+class ShareDetector:
+    """The past of a share, window by window. A window is a pair: negative ones, and all."""
+
+    def __init__(self, width: timedelta, config: SpikeConfig, *, first_seen: Lane | datetime | None = None, lanes: Lanes = FLOATS) -> None:
+        """See `insights.spikes.Detector`."""
+        self.width = width
+        self._seconds = width.total_seconds()
+        self._config = config
+        self._lanes = lanes
+        self._first: Lane = lanes.filled(math.inf)
+        if first_seen is not None:
+            self._first = first_seen.timestamp() if isinstance(first_seen, datetime) else first_seen
+        self._keep = 0.5 ** (self._seconds / (SHARE_HALF_LIFE_DAYS * 86_400))
+        self._spans = config.windows(width)
+        zero = lanes.filled(0.0)
+        self._negative = self._total = self._squares = self._pairs = self._rows = zero
+        self._seen: list[tuple[Lane, Lane]] = [(zero, zero)] * self._spans[-1]
+        self._step = 0
+        self._strays = Strays(self._seconds, lanes)
+
+    @property
+    def share(self) -> Lane:
+        """What the past leads to expect of the next text."""
+        return (self._negative + PRIOR_SHARE[0]) / (self._total + PRIOR_SHARE[1])
+
+    @property
+    def correlation(self) -> Lane:
+        """Of two texts of one window, and what is unknown of the share."""
+        share = self.share
+        own = (self._squares + PRIOR_CORRELATION * PRIOR_PAIRS * share * (1 - share)) / (self._pairs + PRIOR_PAIRS * share * (1 - share))
+        return self._lanes.least(0.5, self._lanes.most(LEAST_CORRELATION, own) + 1 / (self._total + PRIOR_SHARE[1]))
+
+    def learn(self, start: datetime, count: tuple[Lane, Lane]) -> None:
+        """Remember a window."""
+        where, most, least = self._lanes.where, self._lanes.most, self._lanes.least
+        negative, total = count
+        looked = self.look(start, count)
+        self._first = where((self._first == math.inf) & (total > 0), start.timestamp(), self._first)
+        share = self.share
+        each = share * (1 - share)
+        variance = total * each * (1 + most(total - 1, 0.0) * self.correlation)
+        taught = least(negative, total * share + CAP * self._lanes.sqrt(variance))
+        error = negative - total * share
+        settled = self._total > PRIOR_SHARE[1]
+        squares = least(error * error, CAP * CAP * variance) - total * each
+        self._squares = self._squares * self._keep + where(settled, squares, 0.0)
+        self._pairs = self._pairs * self._keep + where(settled, total * most(total - 1, 0.0) * each, 0.0)
+        self._negative = self._negative * self._keep + taught
+        self._total = self._total * self._keep + total
+        self._rows = self._rows + total
+        self._seen[self._step % len(self._seen)] = count
+        self._step += 1
+        self._strays.learn(where(looked.ready, looked.surprise, 0.0), looked.ready)
+
+    def look(self, start: datetime, observed: tuple[Lane, Lane], lately: Sequence[tuple[Lane, Lane]] | None = None) -> Looked:
+        """Look at the window from `start` without remembering it. See `insights.spikes.Detector`."""
+        where, config = self._lanes.where, self._config
+        share, correlation = self.share, self.correlation
+        ready = self._is_ready(start)
+        best: Any = None
+        unusual: Lane = 0.0
+        for windows in self._spans:
+            before = self._before(windows - 1, lately)
+            if before is None:
+                break
+            negative, total = observed[0] + before[0], observed[1] + before[1]
+            asked = ready & (negative > total * share)
+            tail = self._lanes.share_surprise(negative, total, share, correlation, asked)
+            bonus = math.log10(windows * self._seconds / HOUR_SECONDS / len(self._spans))
+            surprise = where(tail > 0, bonus + tail, 0.0)
+            if best is None or windows * self._seconds <= HOUR_SECONDS:
+                unusual = self._lanes.most(unusual, tail)
+            one = (surprise, windows, negative, total)
+            better = True if best is None else surprise > best[0]
+            best = one if best is None else tuple(where(better, *pair) for pair in zip(one, best, strict=True))
+        surprise = self._strays.calibrate(best[0]) - math.log10(max(1.0, HOUR_SECONDS / self._seconds))
+        p_value = self._lanes.least(1.0, self._lanes.tenth(self._lanes.least(SURE, surprise)))
+        worse = observed[0] > observed[1] * share
+        surging = ready & (best[2] >= config.least) & worse & (p_value < config.sensitivity)
+        elevated = ready & (unusual > -math.log10(config.release))
+        if config.threshold is not None:
+            surging = (observed[0] >= config.least) & (observed[0] >= config.threshold * observed[1])
+            elevated = (observed[0] > 0) & (observed[0] >= config.threshold * observed[1])
+        return Looked(
+            windows=best[1],
+            observed=best[2],
+            expected=best[3] * share,
+            own_observed=observed[0],
+            own_expected=observed[1] * share,
+            spread=correlation + observed[0] * 0,
+            surprise=best[0],
+            stray_rate=self._strays.rate(),
+            stray_excess=self._strays.mean_excess(),
+            p_value=p_value,
+            ready=ready,
+            elevated=elevated,
+            surging=surging,
+            total=best[3],
+        )
+
+    def _before(self, windows: int, lately: Sequence[tuple[Lane, Lane]] | None) -> tuple[Lane, Lane] | None:
+        """Sums of the windows before the judged one; None where they are not known."""
+        if lately is not None:
+            chosen = list(lately[len(lately) - windows :]) if windows else []
+            if len(lately) < windows:
+                return None
+        else:
+            if self._step < windows:
+                return None
+            chosen = [self._seen[(self._step - 1 - back) % len(self._seen)] for back in range(windows)]
+        return sum(one[0] for one in chosen), sum(one[1] for one in chosen)
+
+    def _is_ready(self, start: datetime) -> Lane:
+        config = self._config
+        enough = self._lanes.where(
+            self._rows >= config.minimum_rows, config.minimum_history.total_seconds(), config.quiet_history.total_seconds()
+        )
+        return start.timestamp() - self._first >= enough
