@@ -121,7 +121,7 @@ class Trial:
         # All that came before belongs to what is known of a series; windows before its first row do not.
         start = min(floor_to(first, watch.window), since)
         counts = series(self._connection, self._workspace_id, scope, watch.measure, start, until, watch.window)
-        return surges(finding for finding in replay(counts, first, watch.config) if finding.start >= since)
+        return surges([finding for finding in replay(counts, first, watch.config) if finding.start >= since])
 
     def _shown(self, scope: Scope, surge: Surge, rule_id: str | None) -> BacktestAlert:
         peak, measure = surge.peak, self._watch.measure
