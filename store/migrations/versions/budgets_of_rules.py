@@ -6,7 +6,7 @@ from alembic import op
 from store.dialect import Json, UtcTime, Words
 
 revision = "budgets_of_rules"
-down_revision = "alert_life"
+down_revision = "corrections"
 
 
 def upgrade() -> None:
