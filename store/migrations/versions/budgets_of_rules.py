@@ -6,7 +6,7 @@ from alembic import op
 from store.dialect import Json, UtcTime, Words
 
 revision = "budgets_of_rules"
-down_revision = "corrections"
+down_revision = "notifying"
 
 
 def upgrade() -> None:
