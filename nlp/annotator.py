@@ -2,7 +2,9 @@
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -41,7 +43,8 @@ from store.records import (
 )
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?", re.ASCII)
-BUDGET = 8_192  # padded tokens whose states are in memory at once: 13 MB, and enough windows of every length to fill batches
+BUDGET = 8_192  # padded tokens whose states are computed together: 13 MB, and enough windows of every length to fill packs
+AT_FIRST, AHEAD = 64, 256  # texts that are prepared in one go: few at first, for the body waits for them; then while it runs
 
 
 class SentimentModel(Protocol):
@@ -84,11 +87,19 @@ class Prepared:
     workspace: WorkspaceModel = PLAIN
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What the body gave for some texts: a mean for each, and its sentiment (n, 3) where a model of its own says it."""
+
+    pooled: Sequence[Pooled]
+    sentiments: Floats | None
+
+
 class Annotator:
     """The model with everything around it. A text gets the same annotation alone and in any batch, in any order, whatever the workspaces
     of the others: all share the pass through the body, and only the small heads after it differ.
 
-    `prepare` may run in many threads at once; `answer` and `annotate` take turns.
+    Every method may run in many threads at once.
     """
 
     def __init__(
@@ -102,6 +113,7 @@ class Annotator:
         """What the adaptation of a workspace must have been fitted on."""
         self._bundle, self._backend, self._detector, self._sentiment = bundle, backend, detector, sentiment
         self._turn = threading.Lock()
+        self._ahead = ThreadPoolExecutor(2, thread_name_prefix="koe-batch")
 
     @property
     def engine(self) -> str:
@@ -119,7 +131,9 @@ class Annotator:
         self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None, workspace: WorkspaceModel = PLAIN
     ) -> list[Annotation]:
         """One annotation per text, in order; `topics` restricts the answer to these ids. InvalidInput for an unknown one."""
-        return self.answer(self.prepare(texts, topics=topics, workspace=workspace))
+        if len(texts) <= AT_FIRST:
+            return self.answer(self.prepare(texts, topics=topics, workspace=workspace))
+        return self._answers(self.prepare(chunk, topics=topics, workspace=workspace) for chunk in _growing(texts))
 
     def prepare(
         self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None, workspace: WorkspaceModel = PLAIN
@@ -127,20 +141,48 @@ class Annotator:
         """All that needs no model: language, segments, cleaning, token ids. Any text passes. InvalidInput for an unknown topic."""
         if topics is not None:
             self.taxonomy.check(topics - (workspace.topics.ids if workspace.topics else frozenset()))
-        return [self._prepare(text, topics, workspace) for text in texts]
+        segments = [split(given.text) for given in texts]
+        cleaned = [[clean(given.text[span.start : span.end]) for span in spans] for given, spans in zip(texts, segments, strict=True)]
+        ids = iter(self._bundle.tokenizer.encode([text for segment in cleaned for text in segment]))
+        return [
+            self._prepared(given, spans, parts, [next(ids) for _ in spans], topics, workspace)
+            for given, spans, parts in zip(texts, segments, cleaned, strict=True)
+        ]
 
     def answer(self, prepared: Sequence[Prepared]) -> list[Annotation]:
         """One annotation per prepared text, in order; their states are computed in batches of BUDGET padded tokens."""
-        answers: dict[int, Annotation] = {}
-        for batch in batches([one.padded_tokens for one in prepared], BUDGET):
-            answers.update(zip(batch, self._answer([prepared[index] for index in batch]), strict=True))
-        return [answers[index] for index in range(len(prepared))]
+        if sum(one.padded_tokens for one in prepared) <= BUDGET:
+            return self._read(prepared, self._computed(prepared))
+        return self._answers([prepared])
 
-    def _prepare(self, given: TextInput, topics: frozenset[str] | None, workspace: WorkspaceModel) -> Prepared:
-        spans = split(given.text)
-        cleaned = [clean(given.text[span.start : span.end]) for span in spans]
+    def _answers(self, chunks: Iterable[Sequence[Prepared]]) -> list[Annotation]:
+        """While the body runs over one batch, the one before it is read and the next chunk prepared."""
+        answers: dict[int, Annotation] = {}
+        running: deque[tuple[list[int], list[Prepared], Future[Computed]]] = deque()
+
+        def finish() -> None:
+            numbers, batch, computed = running.popleft()
+            answers.update(zip(numbers, self._read(batch, computed.result()), strict=True))
+
+        for numbers, batch in _batches(chunks):
+            running.append((numbers, batch, self._ahead.submit(self._computed, batch)))
+            if len(running) > 1:
+                finish()
+        while running:
+            finish()
+        return [answers[number] for number in range(len(answers))]
+
+    def _prepared(
+        self,
+        given: TextInput,
+        spans: Sequence[Span],
+        cleaned: Sequence[str],
+        ids: Sequence[Sequence[int]],
+        topics: frozenset[str] | None,
+        workspace: WorkspaceModel,
+    ) -> Prepared:
         tokenizer = self._bundle.tokenizer
-        windows = windows_of(tokenizer.encode(cleaned), bos=tokenizer.bos, eos=tokenizer.eos, max_tokens=self._bundle.max_tokens)
+        windows = windows_of(ids, bos=tokenizer.bos, eos=tokenizer.eos, max_tokens=self._bundle.max_tokens)
         return Prepared(
             language=self._language(given),
             spans=tuple(spans),
@@ -158,19 +200,23 @@ class Annotator:
         asked = self._detector.usual([EarlierText(given.question)] if given.question else [])
         return self._detector.detect(given.text, [code for code in (spoken, asked, *given.priors) if code])
 
-    def _answer(self, prepared: Sequence[Prepared]) -> list[Annotation]:
-        with self._turn:
-            states = self._backend.states([window.ids for one in prepared for window in one.windows])
-            scores = self._sentiment.scores([one.cleaned for one in prepared]) if self._sentiment else None
-        remaining = iter(states)
-        pooled = [pool(one.windows, list(islice(remaining, len(one.windows)))) for one in prepared]
+    def _computed(self, prepared: Sequence[Prepared]) -> Computed:
+        states = iter(self._backend.states([window.ids for one in prepared for window in one.windows]))
+        pooled = [pool(one.windows, list(islice(states, len(one.windows)))) for one in prepared]
+        if self._sentiment is None:
+            return Computed(pooled, None)
+        with self._turn:  # a tokenizer of transformers takes one caller at a time
+            return Computed(pooled, self._sentiment.scores([one.cleaned for one in prepared]))
+
+    def _read(self, prepared: Sequence[Prepared], computed: Computed) -> list[Annotation]:
         answers: dict[int, Annotation] = {}
         for workspace, rows in _by_workspace(prepared).items():
-            texts = [prepared[row] for row in rows], [pooled[row] for row in rows]
-            answers.update(zip(rows, self._read(workspace, *texts, None if scores is None else scores[rows]), strict=True))
+            texts = [prepared[row] for row in rows], [computed.pooled[row] for row in rows]
+            scores = None if computed.sentiments is None else computed.sentiments[rows]
+            answers.update(zip(rows, self._read_for(workspace, *texts, scores), strict=True))
         return [answers[row] for row in range(len(prepared))]
 
-    def _read(
+    def _read_for(
         self, workspace: WorkspaceModel, prepared: Sequence[Prepared], pooled: Sequence[Pooled], scores: Floats | None
     ) -> Iterator[Annotation]:
         """Annotations of texts of one workspace; `scores` (n, 3) are their sentiments where a model of its own gave them."""
@@ -193,6 +239,22 @@ class Annotator:
         """The workspace's own heads, unless they belong to other weights than these."""
         adaptation = workspace.adaptation
         return adaptation if adaptation is not None and adaptation.weights == self.weights else None
+
+
+def _growing(texts: Sequence[TextInput]) -> Iterator[Sequence[TextInput]]:
+    at, size = 0, AT_FIRST
+    while at < len(texts):
+        yield texts[at : at + size]
+        at, size = at + size, min(2 * size, AHEAD)
+
+
+def _batches(chunks: Iterable[Sequence[Prepared]]) -> Iterator[tuple[list[int], list[Prepared]]]:
+    """Texts of like size together in batches of BUDGET padded tokens, with their numbers over all chunks."""
+    before = 0
+    for chunk in chunks:
+        for rows in batches([one.padded_tokens for one in chunk], BUDGET):
+            yield [before + row for row in rows], [chunk[row] for row in rows]
+        before += len(chunk)
 
 
 def _by_workspace(prepared: Sequence[Prepared]) -> dict[WorkspaceModel, list[int]]:
@@ -332,14 +394,10 @@ def _check_taxonomy(bundle: Bundle, taxonomy: Taxonomy) -> None:
 
 
 def _warm_up(bundle: Bundle, backend: Backend, threads: int) -> None:
+    """Windows of every padded length, enough for every thread: each makes its kernels once, better now than under the first requests."""
     try:
-        backend.states(_one_of_each_length(bundle, threads))
-    except RuntimeError as error:
+        for length in range(STEP, bundle.max_tokens + 1, STEP):
+            backend.states([[bundle.tokenizer.bos] * length] * 2 * threads)
+    except (RuntimeError, ValueError) as error:
         reason = f"{bundle.folder}: the body does not run on windows of up to {bundle.max_tokens} tokens ({error!s:.200})"
         raise ModelInvalid(f"{reason}; {AGAIN}") from error
-
-
-def _one_of_each_length(bundle: Bundle, threads: int) -> list[list[int]]:
-    """Windows of every padded length for every thread: each makes its kernels once, better now than under the first requests."""
-    lengths = range(STEP, bundle.max_tokens + 1, STEP)
-    return [[bundle.tokenizer.bos] * length for length in lengths for _ in range(threads)]

@@ -50,15 +50,17 @@ def _pieces(segments: Sequence[Sequence[int]], room: int) -> Iterator[tuple[int,
 
 
 def batches(sizes: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indices of `sizes` (padded tokens) in batches, largest first: the largest of a batch times its count is within `budget`.
+    """Indices of `sizes` (padded tokens) in batches, largest first: the sum of a batch is within `budget`.
 
     Something larger than the budget is a batch of its own. Every index comes exactly once.
     """
     batch: list[int] = []
+    left = budget
     for index in sorted(range(len(sizes)), key=lambda index: (-sizes[index], index)):
-        if batch and sizes[batch[0]] * (len(batch) + 1) > budget:
+        if batch and sizes[index] > left:
             yield batch
-            batch = []
+            batch, left = [], budget
         batch.append(index)
+        left -= sizes[index]
     if batch:
         yield batch

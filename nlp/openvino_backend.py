@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from nlp.backend import PaddedBatch, padded_batches
 from nlp.encode import WordVectors
+from nlp.packed_body import packed_body
+from nlp.packing import Pack, packs
+
+States = NDArray[np.float32]
 
 
 class OpenVinoBackend:
@@ -27,27 +32,51 @@ class OpenVinoBackend:
             # bfloat16 where a CPU has it would make answers depend on the machine.
             "INFERENCE_PRECISION_HINT": "f32",
             "ENABLE_CPU_PINNING": False,
-            "CPU_RUNTIME_CACHE_CAPACITY": 256,
+            "CPU_RUNTIME_CACHE_CAPACITY": 1024,
         }
         if cache is not None and _can_hold(cache):
             core.set_property({"CACHE_DIR": str(cache)})
-        self._model = core.compile_model(str(body), "CPU", options)
-        self._queue = ov.AsyncInferQueue(self._model, threads)
-        self._queue.set_callback(_keep_states)
-        self._words, self._pad = words, pad
+        body_on_packs, self._longest = packed_body(body)
+        model = core.compile_model(body_on_packs, "CPU", options)
+        self._words, self._pad, self._streams = words, pad, threads
+        # Twice as many as run at once: a stream finds its next pack ready, even while Python is busy elsewhere.
+        self._threads = ThreadPoolExecutor(2 * threads, thread_name_prefix="koe-body")
+        self._requests: SimpleQueue[ov.InferRequest] = SimpleQueue()
+        for _ in range(2 * threads):
+            self._requests.put(model.create_infer_request())
 
     @property
     def name(self) -> str:
         """Which engine."""
         return "openvino-int8"
 
-    def states(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
-        """Token states (len(window), hidden) of each window, in order. One caller at a time."""
-        found: dict[int, NDArray[np.float32]] = {}
-        for batch in padded_batches(windows, self._pad):
-            self._queue.start_async({"vectors": self._words.rows(batch.ids), "mask": batch.mask}, (batch, found))
-        self._queue.wait_all()
-        return [found[row][: len(window)] for row, window in enumerate(windows)]
+    def states(self, windows: Sequence[Sequence[int]]) -> list[States]:
+        """Token states (len(window), hidden) of each window, in order. Callers may come together: their packs wait in one queue."""
+        if (longest := max(map(len, windows), default=0)) > self._longest:
+            raise ValueError(f"a window has {longest} tokens, the body knows {self._longest} positions")
+        found: dict[int, States] = {}
+        asked = packs(windows, pad=self._pad, threads=self._streams)
+        for states in map(self._states_of, asked) if len(asked) == 1 else self._threads.map(self._states_of, asked):
+            found.update(states)
+        return [found[row] for row in range(len(windows))]
+
+    def _states_of(self, pack: Pack) -> dict[int, States]:
+        request = self._requests.get()
+        try:
+            request.infer(
+                {
+                    "vectors": self._words.rows(pack.ids)[np.newaxis],
+                    "places": pack.places,
+                    "slots": pack.slots,
+                    "mask": pack.mask,
+                    "back": pack.back,
+                }
+            )
+            # The request's memory is used again by the next pack.
+            states = request.get_output_tensor(0).data[0, : sum(pack.lengths)].copy()
+        finally:
+            self._requests.put(request)
+        return dict(zip(pack.rows, np.split(states, np.cumsum(pack.lengths)[:-1]), strict=True))
 
 
 def interface_of(body: Path) -> dict[str, int | None]:
@@ -71,10 +100,3 @@ def _can_hold(cache: Path) -> bool:
     except OSError:
         return False
     return os.access(cache, os.W_OK | os.X_OK)
-
-
-def _keep_states(request: ov.InferRequest, job: tuple[PaddedBatch, dict[int, NDArray[np.float32]]]) -> None:
-    batch, found = job
-    # The request's memory is used again by the next batch.
-    states = request.get_output_tensor(0).data.copy()
-    found.update(zip(batch.rows, states, strict=True))

@@ -51,6 +51,21 @@ def test_a_text_gets_the_same_answer_alone_in_a_batch_and_in_any_order(annotator
     assert annotator.annotate(inputs([TEXTS[index] for index in shuffled])) == [together[index] for index in shuffled]
 
 
+def test_many_texts_are_answered_in_order_as_each_would_be_alone(annotator: Annotator) -> None:
+    many = [f"{text} {number}" for number in range(90) for text in TEXTS[:5]]
+    found = annotator.annotate(inputs(many))
+    assert len(found) == len(many)
+    for number in (0, 63, 64, 191, 192, 449):
+        assert found[number] == annotator.annotate([TextInput(many[number])])[0]
+
+
+def test_a_broken_model_breaks_the_call_of_many_texts() -> None:
+    backend = FakeBackend()
+    backend.broken = True
+    with pytest.raises(RuntimeError, match="the model broke"):
+        fake_annotator(backend).annotate(inputs(TEXTS * 30))
+
+
 def test_every_token_goes_through_the_model_once() -> None:
     backend = FakeBackend()
     annotator = fake_annotator(backend)

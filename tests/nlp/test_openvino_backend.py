@@ -1,12 +1,16 @@
 """The bundled body on CPU: real weights, real texts."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 import pytest
+from openvino import opset13 as op
 
-from nlp.backend import Backend
-from nlp.bundle import BUNDLED, Bundle, load_bundle
+from nlp.backend import Backend, padded_batches
+from nlp.bundle import BODY, BUNDLED, Bundle, ModelInvalid, load_bundle
+from nlp.openvino_backend import OpenVinoBackend
 
 TEXTS = [
     "The parcel never came and nobody answers.",
@@ -48,6 +52,29 @@ def test_a_window_has_the_same_states_alone_and_in_any_batch(bundle: Bundle, bac
         alone = backend.states([window])[0]
         assert np.array_equal(alone, together[row])
         assert np.array_equal(alone, reversed_[row])
+
+
+def test_callers_may_come_together(bundle: Bundle, backend: Backend) -> None:
+    asked = windows(bundle)
+    with ThreadPoolExecutor(4) as callers:
+        for states in callers.map(backend.states, [asked, asked[::-1], asked * 9, asked]):
+            assert all(any(np.array_equal(state, one) for one in backend.states(asked)) for state in states[:7])
+
+
+def test_padding_changes_no_state_by_more_than_rounding(bundle: Bundle, backend: Backend) -> None:
+    """The body as it was exported, window by window, padded."""
+    plain = ov.Core().compile_model(str(bundle.folder / BODY), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    for window, states in zip(windows(bundle), backend.states(windows(bundle)), strict=True):
+        (batch,) = padded_batches([window], bundle.tokenizer.pad)
+        padded = plain({"vectors": bundle.words().rows(batch.ids), "mask": batch.mask})[0][0, : len(window)]
+        assert np.abs(padded - states).max() < 1e-4
+
+
+def test_a_graph_that_is_no_exported_body_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    numbers = op.parameter([-1], np.float32, name="numbers")
+    ov.save_model(ov.Model([op.relu(numbers)], [numbers], "other"), str(tmp_path / BODY))
+    with pytest.raises(ModelInvalid, match=r"no node .* expected a body written by `python -m models.training.export`"):
+        OpenVinoBackend(tmp_path / BODY, bundle.words(), pad=1, threads=1, cache=None)
 
 
 def test_threads_do_not_change_the_answer(bundle: Bundle, backend: Backend) -> None:

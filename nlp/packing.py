@@ -1,0 +1,96 @@
+"""Windows without padding: their tokens lie end to end in a pack, and only attention, which looks at one window at a time, pads them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp.backend import padded_length
+
+Window = Sequence[int]
+SIZES = (32, 64, 96, 128, 192, 256)  # tokens of a pack with its filling: each shape costs a millisecond of every layer once, and memory
+FULL = SIZES[-1]  # measured no faster with more; half as fast with 64, because weights are then read for few tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Windows of one padded length L: `rows` says which, `lengths` how long they are.
+
+    `ids` (T,) are their tokens, filled up to one of SIZES; `places` (1, T) where each stands in its window. `slots` (B, L) are indices of
+    tokens, window by window, with `mask` (B, L) 1 where there is one; `back` (1, T) finds each token among those B x L.
+    """
+
+    rows: tuple[int, ...]
+    lengths: tuple[int, ...]
+    ids: NDArray[np.int64]
+    places: NDArray[np.int32]
+    slots: NDArray[np.int32]
+    mask: NDArray[np.int64]
+    back: NDArray[np.int32]
+
+
+def packs(windows: Sequence[Window], *, pad: int, threads: int) -> list[Pack]:
+    """Packs of windows of one padded length, longest windows first, with enough packs for all of `threads` where there is work for them.
+
+    Windows of different padded length never meet: floating-point sums over other lengths would round differently. Everything outside
+    attention is computed token by token, so that neither its neighbours nor the size of its pack touch a token.
+    """
+    tokens = sum(map(len, windows))
+    room = min(FULL, max(SIZES[0], -(-tokens // threads)))
+    return [_pack(windows, rows, pad) for rows in _filled(windows, room)]
+
+
+def _filled(windows: Sequence[Window], room: int) -> Iterator[list[int]]:
+    """Rows of windows of one padded length with at most `room` tokens together, or one alone."""
+    classes: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row, window in enumerate(windows):
+        classes[padded_length(len(window))][len(window)].append(row)
+    for _, waiting in sorted(classes.items(), reverse=True):
+        while waiting:
+            pack: list[int] = []
+            left = room
+            while length := _next_length(waiting, left) or (0 if pack else max(waiting)):
+                pack.append(waiting[length].pop())
+                left -= length
+                if not waiting[length]:
+                    del waiting[length]
+            yield pack
+
+
+def _next_length(lengths: Collection[int], room: int) -> int:
+    """The longest that fits and leaves no remainder too small for any other, else the longest that fits, else 0."""
+    fitting = [length for length in lengths if length <= room]
+    shortest = min(lengths, default=0)
+    return max((length for length in fitting if length == room or room - length >= shortest), default=max(fitting, default=0))
+
+
+def _pack(windows: Sequence[Window], rows: Sequence[int], pad: int) -> Pack:
+    lengths = np.array([len(windows[row]) for row in rows])
+    starts = np.cumsum(lengths) - lengths
+    count = int(lengths.sum())
+    size = next((size for size in SIZES if size >= count), padded_length(count))
+    longest = padded_length(int(lengths.max()))
+    ids = np.full(size, pad, np.int64)
+    ids[:count] = [token for row in rows for token in windows[row]]
+    places = np.arange(count) - np.repeat(starts, lengths)
+    mask = np.arange(longest) < lengths[:, np.newaxis]
+    return Pack(
+        rows=tuple(rows),
+        lengths=tuple(lengths.tolist()),
+        ids=ids,
+        places=_filled_up(places, size),
+        slots=np.where(mask, starts[:, np.newaxis] + np.arange(longest), 0).astype(np.int32),
+        mask=mask.astype(np.int64),
+        back=_filled_up(places + np.repeat(np.arange(len(rows)) * longest, lengths), size),
+    )
+
+
+def _filled_up(values: NDArray[np.integer], size: int) -> NDArray[np.int32]:
+    """(1, size): the values, then zeros for tokens that nobody asks for."""
+    filled = np.zeros((1, size), np.int32)
+    filled[0, : len(values)] = values
+    return filled
