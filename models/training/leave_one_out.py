@@ -22,12 +22,13 @@ import torch
 from numpy.typing import NDArray
 
 from models.evaluation.metrics import f1
+from models.training.calibrate import best_thresholds
 from models.training.data import STRONG, Example, Row, example_of, load, mapping_of, topic_ids
 from models.training.development import Flags, Floats, presence_labels
 from models.training.network import Head
 from models.training.refine import counted_weights, refit, vectors_of
 from nlp.bundle import BODY_WEIGHTS, Bundle, load_bundle, sha256_of
-from nlp.calibrate import best_threshold, sigmoid
+from nlp.calibrate import sigmoid
 
 # Domain -> the sets, or parts of sets, that speak of it. A set that is not listed belongs to none and always trains.
 DOMAINS: Mapping[str, tuple[str, ...]] = {
@@ -133,7 +134,7 @@ def thresholds(parts: Sequence[tuple[DomainRows, Floats]]) -> Floats:
     """The best threshold of each topic over the judged rows of some domains."""
     weight, present = presence_labels([example for rows, _ in parts for example in rows.examples])
     probabilities = np.concatenate([found for _, found in parts])
-    return np.array([best_threshold(probabilities[:, t], present[:, t], weight[:, t]) for t in range(weight.shape[1])], np.float32)
+    return np.array(best_thresholds(probabilities, present, weight), np.float32)
 
 
 def micro(rows: DomainRows, probabilities: Floats, at: Floats) -> tuple[float, int]:

@@ -89,13 +89,22 @@ def test_what_only_one_domain_can_teach_is_missed_when_it_is_left_out() -> None:
     def rows_of(domain: str, says_it: int, count: int) -> DomainRows:
         random = np.random.default_rng(len(domain))
         present = random.random(count) < 0.5
-        vectors = random.normal(scale=0.1, size=(count, 16)).astype(np.float32)
+        vectors = random.normal(scale=0.1, size=(count, 64)).astype(np.float32)
         vectors[present, says_it] += 1
         return DomainRows(domain, [an_example(presence={TOPIC: Mark(int(flag), STRONG)}) for flag in present], vectors)
 
     spoken = (("hotels", 0), ("phones", 0), ("cars", 9))
-    train, dev = ([rows_of(domain, says_it, count) for domain, says_it in spoken] for count in (4000, 200))
+    train, dev = ([rows_of(domain, says_it, count) for domain, says_it in spoken] for count in (3000, 200))
     found = {one.domain: one for one in leave_one_out(train, dev)}
     assert min(one.seen for one in found.values()) > 0.85
     assert min(found["hotels"].unseen, found["phones"].unseen) > 0.85
     assert found["cars"].unseen < 0.8
+
+
+def test_thresholds_stay_where_an_unseen_domain_can_reach_them() -> None:
+    from models.training.calibrate import LEAST_THRESHOLD, MOST_THRESHOLD, best_thresholds
+
+    present = np.array([[True, True], [True, True], [False, False], [False, False]])
+    probabilities = np.array([[0.95, 0.06], [0.9, 0.05], [0.8, 0.01], [0.8, 0.01]], np.float32)  # the best would be 0.9 and 0.05
+    found = best_thresholds(probabilities, present, np.ones((4, 2), np.float32))
+    assert all(LEAST_THRESHOLD <= threshold <= MOST_THRESHOLD for threshold in found)
