@@ -27,6 +27,7 @@ from api import (
     rules,
     schedules,
     silences,
+    similar,
     sources,
     taxonomy,
     themes,
@@ -56,8 +57,8 @@ THREADS = 16
 DESCRIPTION = """What customers say, in any language, and what it means: sentiment and topics of each piece of feedback,
 themes over all of it, and an alert when complaints surge. Errors are `application/problem+json` (RFC 9457)."""
 NOUNS = (
-    classify, feedback, corrections, imports, trends, themes, brands, sources, backtest, rules, alerts, channels, silences, policies,
-    schedules, keys, workspace, taxonomy, health, metrics_page, docs_page,
+    classify, feedback, similar, corrections, imports, trends, themes, brands, sources, backtest, rules, alerts, channels, silences,
+    policies, schedules, keys, workspace, taxonomy, health, metrics_page, docs_page,
 )  # fmt: skip
 """One file each, with a `router`. `backtest` stands before `rules`: its path would be read as the id of a rule."""
 
@@ -80,7 +81,7 @@ def create_app(
     metrics = Metrics()
     model = Model(annotator, max_waiting_texts=settings.classify_queue)
     doorkeeper = Doorkeeper(Keyring(database, time.monotonic), open_to=None)
-    workspace_models = WorkspaceModels(database, time.monotonic)
+    workspace_models = WorkspaceModels(database, time.monotonic, model.open)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ from core.times import floor_to
 from insights.severity import severity
 from insights.spikes import Surge, replay, surges
 from insights.summary import summarize
+from nlp.topics import name_of
 from store.brands import list_brands
 from store.feedback import period
 from store.records import Counts, Measure, Scope, TopicShare
@@ -81,7 +82,7 @@ class Trial:
         self._workspace_id = workspace_id
         self._watch = watch
         self._names = {brand.id: brand.name for brand in list_brands(connection, workspace_id)}
-        self._names |= {topic.id: topic.name["en"] for topic in services.taxonomy.topics}
+        self._names |= {topic.id: name_of(topic) for topic in services.topics_of(connection, workspace_id).topics}
 
     def stretch(self, since: datetime | None, until: datetime | None) -> tuple[datetime, datetime] | None:
         """What to judge, in whole windows; None when nothing is stored. Raises InvalidInput when it is too long, or the wrong way round."""

@@ -15,6 +15,7 @@ from api.schemas import EVERY_CALL, AnnotationOut, Body, check_topic, problems
 from api.services import With
 from core.errors import InvalidInput
 from nlp.annotator import TextInput
+from nlp.embedding import numbers_of
 from store.intake import is_blank
 from store.records import LONGEST_TEXT, Annotation
 
@@ -33,11 +34,19 @@ class ClassifyIn(Body):
     topics: list[str] | None = Field(
         default=None, min_length=1, max_length=200, description="Look for these topics only; ids of GET /v1/taxonomy."
     )
+    embedding: bool = Field(default=False, description="Answer the embedding of each text, too.")
+
+
+class AnnotationWithEmbedding(AnnotationOut):
+    embedding: list[float] | None = Field(
+        description="A vector of length one: the cosine with another's tells how alike two texts are in meaning. Null where the model "
+        "makes none."
+    )
 
 
 class ClassifyOut(BaseModel):
     model: str
-    results: list[AnnotationOut] = Field(description="One for each text, in the order given.")
+    results: list[AnnotationWithEmbedding | AnnotationOut] = Field(description="One for each text, in the order given.")
 
 
 @router.post(
@@ -53,14 +62,22 @@ async def classify_texts(body: ClassifyIn, request: Request, caller: Classifier,
     for number, text in enumerate(body.texts):
         if is_blank(text):
             raise InvalidInput("empty or only white space; give at least one visible character", field=f"texts.{number}")
-    for topic in body.topics or ():
-        check_topic(topic, services.taxonomy, "topics")
+    if body.topics is not None:
+        own = await services.own_topics(caller.workspace_id)
+        for topic in body.topics:
+            check_topic(None if topic in own else topic, services.taxonomy, "topics")
     language = known_language(body.language)
     inputs = [TextInput(text, language, body.question) for text in body.texts]
     topics = None if body.topics is None else frozenset(body.topics)
     annotations = await while_connected(request, services.annotate(caller.workspace_id, inputs, topics))
     services.metrics.texts_annotated.labels("classify").inc(len(annotations))
-    return ClassifyOut(model=annotations[0].model, results=[AnnotationOut.model_validate(annotation) for annotation in annotations])
+    shown = _with_embedding if body.embedding else AnnotationOut.model_validate
+    return ClassifyOut(model=annotations[0].model, results=[shown(annotation) for annotation in annotations])
+
+
+def _with_embedding(annotation: Annotation) -> AnnotationWithEmbedding:
+    embedding = None if annotation.embedding is None else numbers_of(annotation.embedding.direction)
+    return AnnotationWithEmbedding(**AnnotationOut.model_validate(annotation).model_dump(), embedding=embedding)
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, list[Annotation]]) -> list[Annotation]:

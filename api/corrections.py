@@ -12,8 +12,9 @@ from api.languages import known_language
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page
 from api.route import Route
 from api.schemas import EVERY_CALL, Body, CorrectionOut, check_topic, problems
-from api.services import Services, With
+from api.services import With
 from core.errors import InvalidInput
+from nlp.topics import Taxonomy
 from store.annotations import correct_feedback
 from store.corrections import corrected_texts, labels_values, list_corrections
 from store.records import CorrectedText, Labels, Sentiment, TopicCorrection
@@ -55,8 +56,8 @@ class CorrectedTextOut(CorrectionOut):
 )
 def correct(feedback_id: str, body: CorrectionIn, caller: Manager, services: With) -> FeedbackWithHistory:
     """Holds at once and whenever the text is annotated again, as long as its author does not edit it. It pages nobody."""
-    labels = read_labels(body, services)
     with services.database.write() as connection:
+        labels = read_labels(body, services.topics_of(connection, caller.workspace_id))
         correct_feedback(connection, caller.workspace_id, feedback_id, labels, actor=actor_of(caller), now=services.clock())
         answer = with_history(connection, caller.workspace_id, feedback_id)
     services.nudge("roll_up")
@@ -87,14 +88,14 @@ def export(caller: Reader, services: With) -> Response:
     return Response(lines, media_type="application/x-ndjson")
 
 
-def read_labels(body: CorrectionIn, services: Services) -> Labels:
+def read_labels(body: CorrectionIn, taxonomy: Taxonomy) -> Labels:
     """Raises InvalidInput for a correction of nothing, an unknown topic or language, and one that contradicts itself."""
     if not body.model_dump(exclude_none=True, exclude_defaults=True):
         raise InvalidInput(
             'nothing is corrected; give one or more of sentiment, complaint, language, topics, such as {"sentiment": "neutral"}'
         )
     for number, topic in enumerate(body.topics):
-        check_topic(topic.id, services.taxonomy, f"topics.{number}.id")
+        check_topic(topic.id, taxonomy, f"topics.{number}.id")
         if not topic.present and topic.sentiment is not None:
             raise InvalidInput("a topic that is not there has no sentiment; leave one of the two out", field=f"topics.{number}.sentiment")
         if topic.id in {other.id for other in body.topics[:number]}:

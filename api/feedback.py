@@ -236,12 +236,13 @@ def list_feedback(
     cursor: Cursor = None,
 ) -> Page[FeedbackOut]:
     """`attributes.<name>=value` narrows by an attribute."""
-    check_topic(topic, services.taxonomy)
-    check_topic(theme, services.taxonomy, "theme")
     if topic is not None and theme not in {None, topic}:
         raise InvalidInput("themes are topics: give topic or theme, not two different ones", field="theme")
     first, last = read_stretch(since, until)
     with services.database.read() as connection:
+        topics = services.topics_of(connection, caller.workspace_id)
+        check_topic(topic, topics)
+        check_topic(theme, topics, "theme")
         query = FeedbackQuery(
             brand=known_brand(connection, caller.workspace_id, brand),
             q=q,

@@ -65,7 +65,7 @@ def known_value(connection: Connection, services: Services, workspace_id: str, n
     if name == "rule":
         return known_rule(connection, workspace_id, value, field) or value
     if name == "topic":
-        check_topic(value, services.taxonomy, field)
+        check_topic(value, services.topics_of(connection, workspace_id), field)
     if name == "language":
         return known_language(value) or value
     valid = {"severity": SEVERITIES, "measure": MEASURES}.get(name)

@@ -7,6 +7,8 @@ from api.errors import NotReady
 from core.logs import get_logger
 from nlp.annotator import Annotator
 from nlp.batcher import Batcher
+from nlp.workspace_model import WorkspaceModel
+from store.records import StoredWorkspaceModel
 
 log = get_logger(__name__)
 PADDED_TOKENS = 2048
@@ -54,6 +56,10 @@ class Model:
     def weights(self) -> str:
         """What the adaptation of a workspace must have been fitted on. Raises NotReady."""
         return self.batcher.weights
+
+    def open(self, stored: StoredWorkspaceModel) -> WorkspaceModel:
+        """What a workspace adds, ready for use. Raises NotReady."""
+        return self.batcher.open(stored)
 
     async def _open(self) -> None:
         try:

@@ -146,7 +146,7 @@ def check_rule(connection: Connection, services: Services, workspace_id: str, fi
         language=known_language(fields.scope.language),
         attributes={known_dimension(name, dimensions): value for name, value in fields.scope.attributes.items()},
     )
-    check_topic(scope.topic, services.taxonomy, "scope.topic")
+    check_topic(scope.topic, services.topics_of(connection, workspace_id), "scope.topic")
     split_by = tuple(known_split(name, dimensions, scope) for name in fields.split_by)
     if len(set(split_by)) < len(split_by):
         raise InvalidInput("split_by names a dimension twice", field="split_by")

@@ -17,7 +17,7 @@ from api.schemas import EVERY_CALL, Out, problems, read_stretch
 from api.services import With
 from core.errors import InvalidInput, NotFound
 from insights.themes import Quote, Theme, ThemeCounts, build_themes
-from nlp.topics import Topic
+from nlp.topics import Topic, name_of
 from store.paging import open_cursor, seal_cursor
 from store.records import AnnotatedFeedback, Counts, FeedbackQuery, Scope, Sentiment, Span, TopicMention
 from store.rollups import totals
@@ -71,7 +71,9 @@ def list_themes(
     first, last = period(since, until, services.clock())
     with services.database.read() as connection:
         scope = Scope(brand=known_brand(connection, caller.workspace_id, brand), language=known_language(language))
-        themes = find_themes(connection, caller.workspace_id, services.taxonomy.topics, scope, (first, last))
+        themes = find_themes(
+            connection, caller.workspace_id, services.topics_of(connection, caller.workspace_id).topics, scope, (first, last)
+        )
     skip = 0 if cursor is None else max(0, int(open_cursor(cursor, int)[0]))
     following = seal_cursor([skip + limit]) if len(themes) > skip + limit else None
     return Page(data=[ThemeOut.model_validate(theme) for theme in themes[skip : skip + limit]], next=following)
@@ -117,7 +119,7 @@ def find_themes(
         [
             ThemeCounts(
                 id=topic.id,
-                label=topic.name["en"],
+                label=name_of(topic),
                 topic=topic.id,
                 now=now[topic.id],
                 before=before.get(topic.id, Counts()),

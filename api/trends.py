@@ -68,12 +68,12 @@ def list_trends(
 
     Without `to` it ends now; without `from` it is 24 hours for 5m, 30 days for 1h, 90 days for 1d.
     """
-    check_topic(topic, services.taxonomy)
     first, last = read_stretch(since, until)
     last = last or services.clock()
     if first is not None and first >= last:
         raise InvalidInput("from must be before to, which is now when left out", field="from")
     with services.database.read() as connection:
+        check_topic(topic, services.topics_of(connection, caller.workspace_id))
         dimensions = get_workspace(connection, caller.workspace_id).dimensions
         given = {
             "brand": known_brand(connection, caller.workspace_id, brand),

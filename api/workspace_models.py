@@ -5,14 +5,21 @@ from collections.abc import Callable
 from api.remembered import Remembered
 from nlp.workspace_model import WorkspaceModel, open_workspace_model
 from store.database import Database
+from store.records import StoredWorkspaceModel
 from store.workspace_models import workspace_model
 
 
 class WorkspaceModels:
     """By workspace and shared model. One event loop uses it; a change reaches every process within 30 seconds."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float],
+        open_model: Callable[[StoredWorkspaceModel], WorkspaceModel] = open_workspace_model,
+    ) -> None:
+        """`open_model` makes what is stored ready; it is called in a thread, and may ask the model."""
+        self._database, self._open = database, open_model
         self._models = Remembered[tuple[str, str], WorkspaceModel]("workspace_models", clock)
 
     async def find(self, workspace_id: str, weights: str) -> WorkspaceModel:
@@ -33,4 +40,4 @@ class WorkspaceModels:
     def _read(self, workspace_id: str, weights: str) -> WorkspaceModel:
         with self._database.read() as connection:
             stored = workspace_model(connection, workspace_id, weights)
-        return open_workspace_model(stored)
+        return self._open(stored)

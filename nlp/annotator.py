@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -21,24 +21,28 @@ from nlp.backend import STEP, Backend, padded_length
 from nlp.batching import Window, batches, windows_of
 from nlp.bundle import AGAIN, BUNDLED, READABLE, Bundle, ModelInvalid, load_bundle
 from nlp.clean import clean
+from nlp.custom_topics import TopicOpener
+from nlp.embedding import packed
 from nlp.heads import Heads
 from nlp.language import LanguageDetector, open_detector
 from nlp.mentions import PLACES, TopicScores, mentions
 from nlp.pooling import Floats, Pooled, pool
 from nlp.segments import split
 from nlp.topics import Taxonomy, load_taxonomy
-from nlp.workspace_model import PLAIN, WorkspaceModel
+from nlp.workspace_model import PLAIN, WorkspaceModel, open_workspace_model
 from store.records import (
     EMOTIONS,
     SENTIMENTS,
     Annotation,
     Complaint,
     EarlierText,
+    Embedding,
     Emotion,
     Language,
     Sentiment,
     SentimentScore,
     Span,
+    StoredWorkspaceModel,
     TopicMention,
 )
 
@@ -111,9 +115,12 @@ class Annotator:
         self.model = own if sentiment is None else f"{sentiment.name} + {own}"
         self.weights = bundle.digest
         """What the adaptation of a workspace must have been fitted on."""
+        self.space = bundle.digest[:16]
+        """Embeddings of different models have nothing to do with each other: this names those that can be compared."""
         self._bundle, self._backend, self._detector, self._sentiment = bundle, backend, detector, sentiment
         self._turn = threading.Lock()
         self._ahead = ThreadPoolExecutor(2, thread_name_prefix="koe-batch")
+        self._topics = TopicOpener(bundle.heads, self.embed)
 
     @property
     def engine(self) -> str:
@@ -224,16 +231,39 @@ class Annotator:
         heads = self._bundle.heads if adaptation is None else self._bundle.heads.replaced(adaptation.arrays, adaptation.calibration)
         whole = np.stack([one.whole for one in pooled])
         model, taxonomy = self.versions(workspace)
-        for one, row, topics, complains, emotion in zip(
+        for one, row, topics, complains, emotion, embedding in zip(
             prepared,
             heads.sentiment(whole) if scores is None else scores,
             _topics(heads, prepared, pooled, whole),
             heads.complaint(whole),
             _emotions(heads, whole),
+            self._embeddings(whole),
             strict=True,
         ):
             sentiment = _sentiment(row, heads.abstain_below)
-            yield Annotation(one.language, sentiment, topics, _complaint(float(complains)), model, taxonomy, emotion)
+            yield Annotation(one.language, sentiment, topics, _complaint(float(complains)), model, taxonomy, emotion, embedding)
+
+    def _embeddings(self, whole: Floats) -> list[Embedding] | list[None]:
+        """Of the shared model always: those of one workspace would be of no use beside those of another."""
+        if not self._bundle.heads.embeds:
+            return [None] * len(whole)
+        return [Embedding(self.space, direction) for direction in packed(self._bundle.heads.embedding(whole))]
+
+    def open(self, stored: StoredWorkspaceModel) -> WorkspaceModel:
+        """What a workspace adds, ready for this model. Texts of its topics that were not seen lately go through the model first."""
+        opened = open_workspace_model(stored)
+        if stored.taxonomy is None:
+            return opened
+        return replace(opened, topics=self._topics.open(stored.taxonomy))
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the model makes embeddings, without which no topic of a workspace's own can be found."""
+        return self._bundle.heads.embeds
+
+    def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """The direction of each text, in order; only of a model that embeds."""
+        return [one.embedding.direction for one in self.annotate([TextInput(text) for text in texts]) if one.embedding is not None]
 
     def _adaptation_of(self, workspace: WorkspaceModel) -> Adaptation | None:
         """The workspace's own heads, unless they belong to other weights than these."""
@@ -275,7 +305,8 @@ def _topics(heads: Heads, prepared: Sequence[Prepared], pooled: Sequence[Pooled]
         found = mentions(heads.topics, heads.thresholds, texts.rows(row, row + 1), parts.rows(at, end), spans)
         if one.workspace.topics is not None:
             own = one.workspace.topics.mentions(vectors, one.spans)
-            found = tuple(sorted([*found, *own], key=lambda mention: (-mention.confidence, mention.id)))
+            kept = [mention for mention in found if mention.id not in one.workspace.topics.hidden]
+            found = tuple(sorted([*kept, *own], key=lambda mention: (-mention.confidence, mention.id)))
         yield tuple(mention for mention in found if one.topics is None or mention.id in one.topics)
         at = end
 

@@ -14,7 +14,7 @@ from functools import partial
 from core.errors import Overloaded, TransientError
 from nlp.annotator import Annotator, Prepared, TextInput
 from nlp.workspace_model import PLAIN, WorkspaceModel
-from store.records import Annotation
+from store.records import Annotation, StoredWorkspaceModel
 
 CHUNK = 16  # texts prepared in one go: a request for 256 leaves the threads to others in between
 PREPARERS = 2
@@ -69,6 +69,15 @@ class Batcher:
     def weights(self) -> str:
         """`Annotator.weights`."""
         return self._annotator.weights
+
+    @property
+    def embeds(self) -> bool:
+        """`Annotator.embeds`."""
+        return self._annotator.embeds
+
+    def open(self, stored: StoredWorkspaceModel) -> WorkspaceModel:
+        """`Annotator.open`; a call that may take as long as the model takes for the texts of a workspace's topics."""
+        return self._annotator.open(stored)
 
     @property
     def queued_texts(self) -> int:

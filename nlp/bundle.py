@@ -15,7 +15,7 @@ import numpy as np
 from core.errors import Misconfigured
 from nlp.backend import Backend
 from nlp.encode import Tokenizer, WordVectors, row_bytes
-from nlp.heads import EMOTION, PARTS, SENTIMENTS, TASKS, Calibration, Floats, Heads
+from nlp.heads import EMBEDDING, EMOTION, PARTS, SENTIMENTS, TASKS, Calibration, Floats, Heads
 from store.records import EMOTIONS
 
 BUNDLED = Path(__file__).parent.parent / "models" / "bundled"
@@ -160,7 +160,8 @@ def _heads(folder: Path, manifest: Mapping[str, object]) -> Heads:
     with (folder / HEADS).open("rb") as file, np.load(file) as stored:
         weights: dict[str, Floats] = {name: stored[name].astype(np.float32) for name in stored.files}
     tasks = (*TASKS, EMOTION) if _tells_emotion(folder, weights, labels) else TASKS
-    missing = {f"{task}.{part}" for task in tasks for part in PARTS} - weights.keys()
+    weighed = (*tasks, EMBEDDING) if any(name.startswith(f"{EMBEDDING}.") for name in weights) else tasks
+    missing = {f"{task}.{part}" for task in weighed for part in PARTS} - weights.keys()
     if missing:
         raise ModelInvalid(f"{folder / HEADS}: lacks {', '.join(sorted(missing))}; {AGAIN}")
     outputs = {"sentiment": 3, "complaint": 1, "presence": len(topics), "topic_sentiment": 3 * len(topics), EMOTION: len(EMOTIONS)}

@@ -14,7 +14,8 @@ Floats = NDArray[np.float32]
 EPSILON = np.float32(1e-5)  # of torch's LayerNorm, which trained the heads
 BLOCK = 32  # rows that are multiplied together
 TASKS = ("sentiment", "complaint", "presence", "topic_sentiment")
-EMOTION = "emotion"  # a task that a model may lack
+EMOTION, EMBEDDING = "emotion", "embedding"  # what a model may lack
+BACKGROUND = "background"
 PARTS = ("norm.weight", "norm.bias", "dense.weight", "dense.bias", "out.weight", "out.bias")
 SENTIMENTS = ("negative", "neutral", "positive")
 
@@ -48,7 +49,7 @@ class Heads:
         centred = pooled - pooled.mean(axis=-1, keepdims=True)
         scale = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON)
         normal = centred / scale * part["norm.weight"] + part["norm.bias"]
-        return _linear(np.tanh(_linear(normal, part["dense.weight"], part["dense.bias"])), part["out.weight"], part["out.bias"])
+        return in_blocks(np.tanh(in_blocks(normal, part["dense.weight"], part["dense.bias"])), part["out.weight"], part["out.bias"])
 
     def sentiment(self, pooled: Floats) -> Floats:
         """(n, 3) probabilities of negative, neutral, positive."""
@@ -67,6 +68,26 @@ class Heads:
         """(n, 7) probabilities of each of EMOTIONS; only where the model tells them."""
         return softmax(self.logits(EMOTION, pooled), self.temperatures[EMOTION])
 
+    @property
+    def embeds(self) -> bool:
+        """Whether this model has a head for embeddings."""
+        return f"{EMBEDDING}.out.bias" in self._weights
+
+    def embedding(self, pooled: Floats) -> Floats:
+        """(n, d) vectors of length one whose angles tell how alike texts are in meaning; only where the model embeds."""
+        raw = self.logits(EMBEDDING, pooled)
+        vectors: Floats = raw / np.sqrt((raw**2).sum(axis=-1, keepdims=True) + EPSILON)
+        return vectors
+
+    @property
+    def background(self) -> Floats:
+        """(b, d) embeddings of ordinary feedback, of length one: what a topic is told apart from. None (0, d) where the model has none."""
+        stored = self._weights.get(BACKGROUND)
+        if stored is None:
+            return np.zeros((0, len(self._weights[f"{EMBEDDING}.out.bias"])), np.float32)
+        units: Floats = stored / np.sqrt((stored**2).sum(axis=1, keepdims=True))
+        return units
+
     def topic_presence(self, pooled: Floats) -> Floats:
         """(n, T) probabilities that a topic is spoken of; it is when its threshold is reached."""
         return sigmoid(self.logits("presence", pooled), self.temperatures["presence"])
@@ -77,7 +98,7 @@ class Heads:
         return softmax(logits, self.temperatures["topic_sentiment"])
 
 
-def _linear(vectors: Floats, weight: Floats, bias: Floats) -> Floats:
+def in_blocks(vectors: Floats, weight: Floats, bias: Floats) -> Floats:
     """vectors (n, in) x weight (out, in) + bias, in blocks of BLOCK rows, the last one filled up with zeros.
 
     A matrix product of another shape may take another kernel and round otherwise: with one shape a row's answer never depends on its

@@ -8,6 +8,7 @@ from importlib.resources.abc import Traversable
 from typing import cast
 
 from core.errors import InvalidInput, Misconfigured
+from store.records import WorkspaceTaxonomy
 
 NAMED_IN = ("en", "ja")
 
@@ -39,6 +40,20 @@ class Taxonomy:
             named = ", ".join(repr(one[:40]) for one in unknown[:10])
             raise InvalidInput(f"no topic {named}; valid are {', '.join(sorted(self.ids))}", field=field)
         return ids
+
+
+def described(taxonomy: Taxonomy, own: WorkspaceTaxonomy | None) -> Taxonomy:
+    """The taxonomy of a workspace: the built-in topics that it does not hide, and its own; `1+t7` after its seventh change."""
+    if own is None or own.number == 0:
+        return taxonomy
+    added = (Topic(topic.id, topic.parent, dict(topic.name), dict(topic.description)) for topic in own.topics)
+    kept = (topic for topic in taxonomy.topics if topic.id not in own.hidden)
+    return Taxonomy(f"{taxonomy.version}+t{own.number}", (*kept, *added))
+
+
+def name_of(topic: Topic) -> str:
+    """In English, or in the first language that it has a name in."""
+    return topic.name.get("en") or next(iter(topic.name.values()))
 
 
 def load_taxonomy(path: Traversable | None = None) -> Taxonomy:

@@ -25,6 +25,11 @@ class CustomTopics(Protocol):
     @property
     def ids(self) -> frozenset[str]: ...
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Topics of the taxonomy that the workspace does not want to see."""
+        ...
+
     def mentions(self, pooled: Pooled, spans: Sequence[Span]) -> Sequence[TopicMention]:
         """Those that a text speaks of; `spans` are its segments, of which `pooled.numbers` have vectors. No text depends on another."""
         ...

@@ -13,7 +13,7 @@ from store.feedback import get_feedback, load_annotated
 from store.model_changes import note_model
 from store.records import Annotation, Correction, Feedback, Labels
 from store.rows import annotation_values, topic_values
-from store.tables import annotation_topics, annotations, feedback
+from store.tables import annotation_topics, annotations, embeddings, feedback
 
 
 def save_annotations(connection: Connection, annotated: Sequence[tuple[Feedback, Annotation]], now: datetime) -> int:
@@ -38,6 +38,7 @@ def save_annotations(connection: Connection, annotated: Sequence[tuple[Feedback,
         # Another answer to a text that had one: a new model rewrites history, and history never pages.
         connection.execute(update(feedback).where(feedback.c.id.in_(again)).values(live=False))
     _write(connection, rows, news, now)
+    _save_embeddings(connection, rows, news)
     for workspace, model, taxonomy in sorted({(rows[key].workspace_id, news[key].model, news[key].taxonomy) for key in ids}):
         note_model(connection, str(workspace), model, taxonomy, now)
     return len(ids)
@@ -98,6 +99,17 @@ def _values(row: AnyRow, answer: Annotation, now: datetime) -> dict[str, Any]:
         **annotation_values(answer),
         "annotated_at": now,
     }
+
+
+def _save_embeddings(connection: Connection, rows: Mapping[int, AnyRow], news: Mapping[int, Annotation]) -> None:
+    connection.execute(delete(embeddings).where(embeddings.c.feedback_id.in_(sorted(news))))
+    values = [
+        {"feedback_id": key, "workspace_id": rows[key].workspace_id, "space": one.space, "direction": one.direction}
+        for key, answer in sorted(news.items())
+        if (one := answer.embedding) is not None
+    ]
+    if values:
+        connection.execute(*insert_all(connection, embeddings, values))
 
 
 def _touch(connection: Connection, rows: Sequence[AnyRow]) -> None:

@@ -54,8 +54,12 @@ def storable_json(value: Any) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """Compact JSON text, letters as they are; times as PostgreSQL reads them."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat)
+    """Compact JSON text, letters as they are; times and bytes as PostgreSQL reads them."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_as_postgresql_reads)
+
+
+def _as_postgresql_reads(value: datetime | bytes) -> str:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else value.isoformat()
 
 
 class Words(TypeDecorator[str]):

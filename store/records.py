@@ -194,8 +194,19 @@ class Emotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedding:
+    """What a text means, as a direction of signed bytes; to be compared with directions of the same `space` alone."""
+
+    space: str
+    direction: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Annotation:
-    """What the model says of one text; bears the versions of model and taxonomy. `emotion` is None where the model tells none."""
+    """What the model says of one text; bears the versions of model and taxonomy.
+
+    `emotion` and `embedding` are None where the model tells none; the embedding is not loaded with the rest either.
+    """
 
     language: Language
     sentiment: SentimentScore
@@ -204,6 +215,7 @@ class Annotation:
     model: str
     taxonomy: str
     emotion: Emotion | None = None
+    embedding: Embedding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,10 +278,31 @@ class StoredAdaptation:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomTopic:
+    """A topic that a workspace defined: words for people by language, and texts that speak of it."""
+
+    id: str
+    parent: str | None
+    name: tuple[tuple[str, str], ...]
+    description: tuple[tuple[str, str], ...]
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceTaxonomy:
+    """What a workspace changed of the taxonomy: topics of its own, and built-in ones that it hides. `number` counts its changes."""
+
+    number: int
+    topics: tuple[CustomTopic, ...] = ()
+    hidden: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class StoredWorkspaceModel:
     """What one workspace adds to a shared model, as it is stored; nlp opens it."""
 
     adaptation: StoredAdaptation | None = None
+    taxonomy: WorkspaceTaxonomy | None = None
 
 
 @dataclass(frozen=True, slots=True)

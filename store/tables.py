@@ -190,6 +190,17 @@ corrections = Table(
     sqlite_autoincrement=True,
 )
 
+# Apart from the rest of the annotation: only a search by meaning reads it.
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("feedback_id", RowId, ForeignKey("annotations.feedback_id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _workspace(),
+    Column("space", Words, nullable=False),
+    Column("direction", LargeBinary, nullable=False),
+    Index("ix_embeddings_workspace_id", "workspace_id"),
+)
+
 brands = Table(
     "brands",
     metadata,
@@ -617,4 +628,25 @@ adaptations = Table(
     Column("digest", Words, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("undone_at", UtcTime),
+)
+
+# What a workspace changed of the taxonomy: topics of its own, and the ids of built-in ones that it hides.
+topics = Table(
+    "topics",
+    metadata,
+    Column("workspace_id", RowId, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("topic", Words, primary_key=True),
+    Column("parent", Words),
+    Column("name", Json, nullable=False),
+    Column("description", Json, nullable=False),
+    Column("examples", Json, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+taxonomies = Table(
+    "taxonomies",
+    metadata,
+    Column("workspace_id", RowId, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("hidden", Json, nullable=False),
 )

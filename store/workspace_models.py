@@ -6,11 +6,14 @@ from sqlalchemy import Connection
 
 from store.adaptations import present_adaptation
 from store.records import StoredWorkspaceModel
+from store.topics import workspace_taxonomy
 
 
 def workspace_model(connection: Connection, workspace_id: str, weights: str) -> StoredWorkspaceModel:
     """What the workspace adds at present to the shared model whose weights are named `weights`."""
-    return StoredWorkspaceModel(adaptation=present_adaptation(connection, workspace_id, weights))
+    return StoredWorkspaceModel(
+        adaptation=present_adaptation(connection, workspace_id, weights), taxonomy=workspace_taxonomy(connection, workspace_id)
+    )
 
 
 def workspace_models(connection: Connection, workspace_ids: Iterable[str], weights: str) -> dict[str, StoredWorkspaceModel]:

@@ -11,6 +11,7 @@ from store import annotations, feedback
 from store.records import (
     Annotation,
     Complaint,
+    Embedding,
     Emotion,
     EmotionLabel,
     Feedback,
@@ -60,6 +61,7 @@ def a_mention(topic: str = "delivery", sentiment: Sentiment = "negative", *, sta
 def an_annotation(
     sentiment: Sentiment = "negative", topics: Sequence[str | TopicMention] = ("delivery",), *, complaint: bool | None = None,
     language: str = "en", model: str = "koe-test-1", taxonomy: str = "1", emotion: EmotionLabel | None = None,
+    embedding: Embedding | None = None,
 ) -> Annotation:  # fmt: skip
     """Topics given by name have the sentiment of the whole; a negative text is a complaint unless said otherwise."""
     scores: dict[Sentiment, float] = {"negative": 0.05, "neutral": 0.05, "positive": 0.05}
@@ -71,6 +73,7 @@ def an_annotation(
         model=model,
         taxonomy=taxonomy,
         emotion=Emotion(emotion, 0.7) if emotion else None,
+        embedding=embedding,
     )
 
 

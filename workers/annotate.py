@@ -8,7 +8,7 @@ from core.errors import TransientError
 from core.logs import get_logger
 from nlp.annotator import Annotator, TextInput
 from nlp.circumstances import input_of
-from nlp.workspace_model import WorkspaceModel, open_workspace_model
+from nlp.workspace_model import WorkspaceModel
 from store.annotations import save_annotations, save_failure
 from store.circumstances import load_circumstances
 from store.database import Database
@@ -71,7 +71,7 @@ def load_models(database: Database, annotator: Annotator, rows: Sequence[Feedbac
     """What each workspace of these rows adds to the shared model at present, by its id."""
     with database.read() as connection:
         stored = workspace_models(connection, [one.workspace_id for one in rows], annotator.weights)
-    return {one: open_workspace_model(model) for one, model in stored.items()}
+    return {one: annotator.open(model) for one, model in stored.items()}
 
 
 def annotate(

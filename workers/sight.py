@@ -17,6 +17,7 @@ from store.model_changes import comparable_since
 from store.records import Alert, AlertFigures, Counts, Measure, Rule, Scope, TopicShare
 from store.rollups import first_seen, live_series, scopes, series, totals
 from store.scope import scope_key
+from store.topics import title_of, workspace_taxonomy
 
 HISTORY = timedelta(days=28)
 MOST_TOPICS = 5
@@ -103,7 +104,9 @@ def look(connection: Connection, rule: Rule, now: datetime, topic_names: Mapping
     until = floor_to(now, BUCKET) + BUCKET
     alerts = {scope_key(alert.scope): alert for alert in open_alerts(connection, rule.workspace_id, rule.id)}
     watched = {scope_key(scope): scope for scope in [*scopes_of(connection, rule, until), *(alert.scope for alert in alerts.values())]}
-    names = dict(topic_names) | {brand.id: brand.name for brand in list_brands(connection, rule.workspace_id)}
+    own = workspace_taxonomy(connection, rule.workspace_id)
+    names = dict(topic_names) | {topic.id: title_of(topic) for topic in (own.topics if own else ())}
+    names |= {brand.id: brand.name for brand in list_brands(connection, rule.workspace_id)}
     for key, scope in watched.items():
         alert = alerts.get(key)
         ended = last_ended(connection, rule, scope) if alert is None else None

@@ -2,11 +2,25 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nlp.annotator import Annotator, Prepared, TextInput
+from nlp.pooling import Pooled
 from nlp.topics import load_taxonomy
-from nlp.workspace_model import PLAIN, WorkspaceModel
-from store.records import Annotation, Complaint, Emotion, Language, Sentiment, SentimentScore, Span, TopicMention
+from nlp.workspace_model import PLAIN, WorkspaceModel, open_workspace_model
+from store.records import (
+    Annotation,
+    Complaint,
+    Embedding,
+    Emotion,
+    Language,
+    Sentiment,
+    SentimentScore,
+    Span,
+    StoredWorkspaceModel,
+    TopicMention,
+    WorkspaceTaxonomy,
+)
 
 WORDS: dict[str, tuple[Sentiment, str]] = {
     "late": ("negative", "delivery"),
@@ -15,18 +29,46 @@ WORDS: dict[str, tuple[Sentiment, str]] = {
 }
 
 
+class ExampleTopics:
+    """Topics of a workspace: a text speaks of one when it holds one of its examples."""
+
+    def __init__(self, taxonomy: WorkspaceTaxonomy) -> None:
+        self.version, self.hidden = f"t{taxonomy.number}", taxonomy.hidden
+        self._topics = taxonomy.topics
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(topic.id for topic in self._topics)
+
+    def find(self, text: str) -> list[TopicMention]:
+        return [
+            TopicMention(topic.id, 0.9, "neutral", (Span(0, len(text)),))
+            for topic in self._topics
+            if any(example in text for example in topic.examples)
+        ]
+
+    def mentions(self, pooled: Pooled, spans: Sequence[Span]) -> list[TopicMention]:
+        raise AssertionError("a model of words has no vectors")
+
+
 class WordAnnotator(Annotator):
     """Says negative of `late` and `rude`, positive of `love`, neutral of the rest; waits for `gate` before it answers."""
 
     def __init__(self) -> None:
         self.model = "words-1"
-        self.weights = "words"
+        self.weights = self.space = "words"
         self.taxonomy = load_taxonomy()
         self.gate = threading.Event()
         self.gate.set()
         self.asked = threading.Event()
         self.texts: list[str] = []
         self.failure: Exception | None = None
+
+    embeds = True
+
+    def open(self, stored: StoredWorkspaceModel) -> WorkspaceModel:
+        topics = None if stored.taxonomy is None else ExampleTopics(stored.taxonomy)
+        return replace(open_workspace_model(stored), topics=topics)
 
     def prepare(
         self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None, workspace: WorkspaceModel = PLAIN
@@ -51,6 +93,9 @@ class WordAnnotator(Annotator):
         if word is not None and (one.topics is None or topic in one.topics):
             start = one.cleaned.index(word)
             mentions.append(TopicMention(topic, 0.75, sentiment, (Span(start, start + len(word)),)))
+        if isinstance(one.workspace.topics, ExampleTopics):
+            mentions = [mention for mention in mentions if mention.id not in one.workspace.topics.hidden]
+            mentions += one.workspace.topics.find(one.cleaned)
         model, taxonomy = self.versions(one.workspace)
         return Annotation(
             language=one.language,
@@ -60,4 +105,5 @@ class WordAnnotator(Annotator):
             model=model,
             taxonomy=taxonomy,
             emotion=Emotion("joy", 0.6) if sentiment == "positive" else None,
+            embedding=Embedding(self.space, bytes([100 if word in one.cleaned else 1 for word in WORDS])),
         )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nlp.annotator import Annotator, SentimentModel
 from nlp.bundle import BUNDLED, TOKENIZER, Bundle
 from nlp.encode import Tokenizer
-from nlp.heads import EMOTION, PARTS, Calibration, Heads
+from nlp.heads import BACKGROUND, EMBEDDING, EMOTION, PARTS, Calibration, Heads
 from nlp.language import LanguageDetector, open_detector
 from nlp.topics import load_taxonomy
 from store.records import EMOTIONS
@@ -38,19 +38,25 @@ class FakeBackend:
         return [np.stack([np.random.default_rng(token).normal(size=HIDDEN) for token in window]).astype(np.float32) for window in windows]
 
 
-def fake_bundle(*, thresholds: float = 0.5, abstain_below: float = 0.4, max_tokens: int = 128, emotion: bool = False) -> Bundle:
+def fake_bundle(
+    *, thresholds: float = 0.5, abstain_below: float = 0.4, max_tokens: int = 128, emotion: bool = False, embeds: bool = False
+) -> Bundle:
     """The bundled tokenizer with heads of random weights."""
     generator = np.random.default_rng(7)
     topics = [topic.id for topic in load_taxonomy().topics]
     outputs = {"sentiment": 3, "complaint": 1, "presence": len(topics), "topic_sentiment": 3 * len(topics)}
     if emotion:
         outputs[EMOTION] = len(EMOTIONS)
+    if embeds:
+        outputs[EMBEDDING] = 6
     shapes = {"norm": (HIDDEN,), "dense": (HIDDEN, HIDDEN)}
     weights = {
         f"{task}.{part}": generator.normal(size=_shape(part, shapes, size)).astype(np.float32)
         for task, size in outputs.items()
         for part in PARTS
     }
+    if embeds:
+        weights[BACKGROUND] = generator.normal(size=(64, 6)).astype(np.float32)
     calibration = Calibration(dict.fromkeys(outputs, 1.0), (thresholds,) * len(topics), abstain_below)
     return Bundle(
         folder=BUNDLED,

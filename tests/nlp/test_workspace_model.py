@@ -92,6 +92,7 @@ class Weather:
 
     version = "t7"
     ids = frozenset({"weather"})
+    hidden = frozenset[str]()
 
     def mentions(self, pooled: Pooled, spans: Sequence[Span]) -> Sequence[TopicMention]:
         assert pooled.whole.shape == (HIDDEN,)
