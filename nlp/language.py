@@ -181,6 +181,7 @@ def _ranker(library: Literal["py3langid", "langdetect"]) -> Ranker:
     return Py3langid() if library == "py3langid" else Langdetect()
 
 
+@cache
 def _weight(code: str) -> float:
     if code == "en":
         return _WEIGHT_ENGLISH
@@ -198,5 +199,6 @@ def _fold(code: str) -> str:
 def _folded(ranked: Iterable[tuple[str, float]]) -> dict[str, float]:
     likelihoods: dict[str, float] = {}
     for code, likelihood in ranked:
-        likelihoods[_fold(code)] = likelihoods.get(_fold(code), 0.0) + float(likelihood)
+        folded = _FOLDED.get(code, code)
+        likelihoods[folded] = likelihoods.get(folded, 0.0) + likelihood
     return likelihoods
