@@ -1,19 +1,23 @@
-"""How many texts a second are annotated, against `transformers.pipeline` with the same weights.
+"""How many texts a second are annotated, against `transformers.pipeline` and against what the cores could do at all.
 
-What: texts/s of `Annotator.annotate` (sentiment, complaint, topics with evidence, language; int8 on CPU) and of
-`pipeline("text-classification", batch_size=32)` in torch float32 (sentiment alone), and their ratio; peak resident memory of each process.
+What: texts/s of `Annotator.annotate` (sentiment, complaint, topics with evidence, language; int8 on CPU), of
+`pipeline("text-classification", batch_size=32)` in torch float32 (sentiment alone) with the same weights, and of the same pipeline with a
+model of the size of XLM-R base (12 layers, hidden 768, 250,002 pieces; random weights, for speed does not depend on them); peak resident
+memory of each process. Beside them, the operations that the texts need (2 x weights x tokens, and attention; no padding) as a share of what
+the cores do in plain matrix products: int8 in OpenVINO, float32 in numpy.
 
 Method: each side is a process of its own, pinned to the same cores and given as many threads. After one round that is not counted they
-take turns, `--rounds` times, over the same texts in the same order; the ratio is that of the median rounds. The peer's model is the
-bundled one in float32 (its weights dequantised, its tokenizer as a `tokenizers` one), or the sequence-classification checkpoint given
-by `--checkpoint`.
+take turns, `--rounds` times, over the same texts in the same order; a ratio is that of the median rounds. `cpu_ratios` compares the
+processor time of the sides, which says more where other work runs beside. The peer's model is the bundled one in float32 (its weights
+dequantised, its tokenizer as a `tokenizers` one), or the sequence-classification checkpoint given by `--checkpoint`.
 
 Correctness check: a sample of texts must get the very same annotation alone and in the whole batch, and, where the peer has our weights,
 both sides must name the same sentiment for 90 % of the texts (they read addresses, names and elongations differently, and int8 rounds).
 
     python -m benchmarks.classify_throughput [--texts FILE.jsonl] [--checkpoint FOLDER] [--count 512] [--rounds 5] [--threads 2] [--json]
+    python -m benchmarks.classify_throughput --sides ours,int8    # what is left to gain, in half a minute
 
-FILE.jsonl has a `text` a line; without it, texts are put together by benchmarks/texts.py. Needs torch and transformers for the peer only.
+FILE.jsonl has a `text` a line; without it, texts are put together by benchmarks/texts.py. Needs torch and transformers for the peers only.
 """
 
 import argparse
@@ -28,25 +32,28 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks import limits
 from benchmarks.texts import some_texts
 
 SAMPLE = 50
 PAUSE = 1.0  # seconds in which the threads of the side before stop spinning
+SIDES = ("ours", "peer", "large", "int8", "float32")
 Classify = Callable[[Sequence[str]], list[str]]
 
 
 def main() -> None:
     options = read_options()
     if options.side:
-        serve(ours(options) if options.side == "ours" else peer(options), options)
+        serve(open_side(options), options)
         return
     texts = read_texts(options)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "texts.json"
         path.write_text(json.dumps(texts))
-        report = measure({side: start(side, path, options) for side in ("ours", "peer")}, options, texts)
+        report = measure({side: start(side, path, options) for side in options.sides.split(",")}, options, texts)
     print(json.dumps(report), flush=True)
-    print(sentence(report), file=sys.stderr if options.json else sys.stdout)
+    if not options.json:
+        print(sentence(report))
 
 
 def read_options() -> argparse.Namespace:
@@ -58,7 +65,8 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--home", type=Path, default=Path("koe-data"), help="where the compiled model is kept")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--side", choices=["ours", "peer"], help=argparse.SUPPRESS)
+    parser.add_argument("--sides", default=",".join(SIDES), help="comma separated; which to measure")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--given", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -88,32 +96,50 @@ def start(side: str, texts: Path, options: argparse.Namespace) -> "subprocess.Po
 
 def measure(sides: "dict[str, subprocess.Popen[str]]", options: argparse.Namespace, texts: Sequence[str]) -> dict[str, object]:
     """Rounds in turn, then what each side says of itself."""
-    seconds: dict[str, list[float]] = {side: [] for side in sides}
+    rounds: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
     for turn in range(options.rounds + 1):
         for side, process in sides.items():
             time.sleep(PAUSE)
-            taken = float(ask(process, "round"))
+            wall, cpu = map(float, ask(process, "round").split())
             if turn:
-                seconds[side].append(taken)
+                rounds[side].append((wall, cpu))
     ends = {side: json.loads(ask(process, "end")) for side, process in sides.items()}
     for process in sides.values():
         process.communicate()
-    rates = {side: len(texts) / statistics.median(taken) for side, taken in seconds.items()}
+    seconds = {side: statistics.median(wall for wall, _ in taken) for side, taken in rounds.items()}
+    cpus = {side: statistics.median(cpu for _, cpu in taken) for side, taken in rounds.items()}
+    rates = {side: len(texts) / taken for side, taken in seconds.items() if side not in limits.WORK}
+    others = [side for side in rates if side != "ours"]
+    report: dict[str, object] = {
+        "texts": len(texts),
+        "threads": options.threads,
+        "peer": options.checkpoint or "the bundled weights in float32",
+        "texts_per_second": {side: round(rate, 1) for side, rate in rates.items()},
+        "ratios": {side: round(rates["ours"] / rates[side], 2) for side in others},
+        "cpu_ratios": {side: round(cpus[side] / cpus["ours"], 2) for side in others},
+        "cpu_ms_per_text": {side: round(cpus[side] / len(texts) * 1000, 2) for side in rates},
+        "rounds": {side: [round(len(texts) / wall, 1) for wall, _ in rounds[side]] for side in rates},
+        "peak_mb": {side: ends[side]["peak_mb"] for side in rates},
+    }
+    if "peer" in sides:
+        report["same_label"] = same_labels(ends, options)
+    for limit in sorted(sides.keys() & limits.WORK.keys()):
+        report |= share_of(limit, limits.WORK[limit] / seconds[limit], rates, ends[limit]["operations"] / len(texts))
+    return report
+
+
+def same_labels(ends: "dict[str, dict[str, list[str]]]", options: argparse.Namespace) -> float:
     same = statistics.fmean(one == other for one, other in zip(ends["ours"]["labels"], ends["peer"]["labels"], strict=True))
     if not options.checkpoint:
         assert same >= 0.9, f"both sides have the same weights, yet only {same:.0%} of the labels agree"
-    return {
-        "texts": len(texts),
-        "threads": options.threads,
-        "ours_texts_per_second": round(rates["ours"], 1),
-        "peer_texts_per_second": round(rates["peer"], 1),
-        "ratio": round(rates["ours"] / rates["peer"], 2),
-        "rounds": {side: [round(len(texts) / one, 1) for one in taken] for side, taken in seconds.items()},
-        "ours_peak_mb": ends["ours"]["peak_mb"],
-        "peer_peak_mb": ends["peer"]["peak_mb"],
-        "same_label": round(same, 4),
-        "peer": options.checkpoint or "the bundled weights in float32",
-    }
+    return round(same, 4)
+
+
+def share_of(limit: str, operations: float, rates: dict[str, float], per_text: float) -> dict[str, object]:
+    """How much of `operations` a second our side uses in int8, and a peer with our weights in float32."""
+    user = {"int8": "ours", "float32": "peer"}[limit]
+    share = {f"{user}_share_of_{limit}": round(rates[user] * per_text / operations, 3)} if user in rates else {}
+    return {"giga_operations_per_text": round(per_text / 1e9, 3), f"{limit}_giga_operations_per_second": round(operations / 1e9), **share}
 
 
 def ask(process: "subprocess.Popen[str]", word: str) -> str:
@@ -127,12 +153,8 @@ def ask(process: "subprocess.Popen[str]", word: str) -> str:
     return answer
 
 
-def sentence(report: dict[str, object]) -> str:
-    return (
-        f"{report['ours_texts_per_second']} texts/s against {report['peer_texts_per_second']} of transformers.pipeline ({report['peer']}): "
-        f"{report['ratio']} times, {report['threads']} threads, {report['texts']} texts, {float(str(report['same_label'])):.1%} with the "
-        f"same label; peak memory {report['ours_peak_mb']} MB against {report['peer_peak_mb']} MB"
-    )
+def sentence(report: "dict[str, object]") -> str:
+    return "\n".join(f"{name}: {value}" for name, value in report.items())
 
 
 def serve(classify: Classify, options: argparse.Namespace) -> None:
@@ -141,14 +163,17 @@ def serve(classify: Classify, options: argparse.Namespace) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     texts = json.loads(options.given.read_text())
     labels: list[str] = []
+    operations = 0.0
+    if options.side in limits.WORK:
+        operations = limits.operations_of(texts)
     for line in sys.stdin:
         if line.strip() == "end":
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
-            print(json.dumps({"labels": labels, "peak_mb": round(peak)}), flush=True)
+            print(json.dumps({"labels": labels, "peak_mb": round(peak), "operations": operations}), flush=True)
             return
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         labels = classify(texts)
-        print(time.perf_counter() - began, flush=True)
+        print(time.perf_counter() - began, time.process_time() - spent, flush=True)
 
 
 def ours(options: argparse.Namespace) -> Classify:
@@ -166,10 +191,14 @@ def ours(options: argparse.Namespace) -> Classify:
     return classify
 
 
-def peer(options: argparse.Namespace) -> Classify:
-    from benchmarks.peer import open_pipeline
+def open_side(options: argparse.Namespace) -> Classify:
+    if options.side == "ours":
+        return ours(options)
+    if options.side in limits.WORK:
+        return limits.work(options.side, options.threads)
+    from benchmarks.peer import open_large, open_pipeline
 
-    return open_pipeline(options.checkpoint, options.threads)
+    return open_large(options.threads) if options.side == "large" else open_pipeline(options.checkpoint, options.threads)
 
 
 if __name__ == "__main__":

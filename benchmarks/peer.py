@@ -1,4 +1,4 @@
-"""The peer of classify_throughput: transformers.pipeline in torch float32, with a checkpoint or with the weights of the bundle."""
+"""The peers of classify_throughput: transformers.pipeline in torch float32 with a checkpoint, our weights, or a larger model."""
 
 # torch and transformers may be absent where types are checked: their classes are then unknown.
 # mypy: disable-error-code="misc,import-not-found,attr-defined,no-untyped-call"
@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel, BertPreTrainedModel, PreTrainedTokenizerFast, pipeline
+from transformers import (
+    BertConfig,
+    BertModel,
+    BertPreTrainedModel,
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
+    pipeline,
+)
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import logging
 
@@ -54,16 +62,34 @@ class MeanPooledBert(BertPreTrainedModel):
 
 def open_pipeline(checkpoint: str | None, threads: int) -> Callable[[Sequence[str]], list[str]]:
     """Texts to the names of their sentiments."""
+    _set_up(threads)
+    if checkpoint:
+        return _classify(pipeline("text-classification", checkpoint, device="cpu", dtype=torch.float32, batch_size=BATCH))
+    bundle = load_bundle(BUNDLED)
+    model, tokenizer = bundled_model(bundle), bundled_tokenizer(bundle)
+    model.eval()
+    return _classify(pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu", batch_size=BATCH))
+
+
+def open_large(threads: int) -> Callable[[Sequence[str]], list[str]]:
+    """The same with a model of the size of XLM-R base and random weights; its pieces are ours, which are a part of XLM-R's."""
+    _set_up(threads)
+    config = XLMRobertaConfig(
+        vocab_size=250_002, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072,
+        max_position_embeddings=514, type_vocab_size=1, id2label={index: str(sentiment) for index, sentiment in enumerate(SENTIMENTS)},
+    )  # fmt: skip
+    model = XLMRobertaForSequenceClassification(config)
+    model.eval()
+    tokenizer = bundled_tokenizer(load_bundle(BUNDLED))
+    return _classify(pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu", batch_size=BATCH))
+
+
+def _set_up(threads: int) -> None:
     torch.set_num_threads(threads)
     logging.set_verbosity(logging.CRITICAL)  # it would list two hundred classes of its own, because ours is not one of them
-    if checkpoint:
-        classifier = pipeline("text-classification", checkpoint, device="cpu", dtype=torch.float32, batch_size=BATCH)
-    else:
-        bundle = load_bundle(BUNDLED)
-        model, tokenizer = bundled_model(bundle), bundled_tokenizer(bundle)
-        model.eval()
-        classifier = pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu", batch_size=BATCH)
 
+
+def _classify(classifier: Callable[..., list[dict[str, object]]]) -> Callable[[Sequence[str]], list[str]]:
     def classify(texts: Sequence[str]) -> list[str]:
         return [str(answer["label"]) for answer in classifier(list(texts), truncation=True)]
 
