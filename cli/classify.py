@@ -26,7 +26,7 @@ def classify(
     language: Annotated[
         str | None, typer.Option(help="The language of texts that do not name theirs, where you know it: ja, en, ...")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, max=4096, help="Most texts given to the model at once.")] = 64,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Most texts given to the model at once.")] = 512,
 ) -> None:
     """Write one JSON object a line: the fields of the input, and the annotation under `annotation` (or what is wrong under `error`)."""
     from nlp.annotator import load_annotator
