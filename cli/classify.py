@@ -9,10 +9,12 @@ import typer
 
 from cli.output import PARTIAL, Json, Progress, progress, say
 from cli.rows import Row, RowFormat, in_batches, lines_of_standard_input, read_rows
-from cli.setup import existing_file, load_settings, quiet_logs
+from cli.setup import existing_file, load_settings, open_database, quiet_logs, workspace_named
 
 if TYPE_CHECKING:
+    from core.settings import Settings
     from nlp.annotator import Annotator, TextInput
+    from nlp.workspace_model import WorkspaceModel
     from store.records import Annotation
 
 
@@ -26,6 +28,9 @@ def classify(
     language: Annotated[
         str | None, typer.Option(help="The language of texts that do not name theirs, where you know it: ja, en, ...")
     ] = None,
+    workspace: Annotated[
+        str | None, typer.Option(help="Answer as this workspace does, with what it added to the shared model; needs the database.")
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Most texts given to the model at once.")] = 512,
 ) -> None:
     """Write one JSON object a line: the fields of the input, and the annotation under `annotation` (or what is wrong under `error`)."""
@@ -35,21 +40,35 @@ def classify(
     quiet_logs(settings)
     path = None if file == "-" else existing_file(Path(file))
     annotator = load_annotator(settings)
+    model = _workspace_model(settings, annotator, workspace)
     with progress("Classifying", unit="texts") as bar:
         if path is None:
-            broken = _classify(read_rows(lines_of_standard_input(), form), annotator, language, batch, bar)
+            broken = _classify(read_rows(lines_of_standard_input(), form), annotator, model, language, batch, bar)
         else:
             with path.open("rb") as lines:
-                broken = _classify(read_rows(lines, form, suffix=path.suffix), annotator, language, batch, bar)
+                broken = _classify(read_rows(lines, form, suffix=path.suffix), annotator, model, language, batch, bar)
     if broken:
         raise typer.Exit(PARTIAL)
 
 
-def _classify(rows: Iterable[Row], annotator: "Annotator", language: str | None, batch: int, bar: Progress) -> int:
+def _workspace_model(settings: "Settings", annotator: "Annotator", name: str | None) -> "WorkspaceModel":
+    from core.times import utcnow
+    from nlp.workspace_model import PLAIN, open_workspace_model
+    from store.workspace_models import workspace_model
+
+    if name is None:
+        return PLAIN
+    database = open_database(settings)
+    workspace = workspace_named(database, name, utcnow())
+    with database.read() as connection:
+        return open_workspace_model(workspace_model(connection, workspace.id, annotator.weights))
+
+
+def _classify(rows: Iterable[Row], annotator: "Annotator", model: "WorkspaceModel", language: str | None, batch: int, bar: Progress) -> int:
     """Write every row; the number of broken ones."""
     done = broken = 0
     for chunk in in_batches(rows, most=batch):
-        good = iter(annotator.annotate([_input(row, language) for row in chunk if row.error is None]))
+        good = iter(annotator.annotate([_input(row, language) for row in chunk if row.error is None], workspace=model))
         for row in chunk:
             answer: dict[str, Json] = {"annotation": annotation_json(next(good))} if row.error is None else {"error": row.error}
             say(_line({**row.fields, **answer}))

@@ -162,6 +162,22 @@ class Annotator:
             return self._read(prepared, self._computed(prepared))
         return self._answers([prepared])
 
+    @property
+    def heads(self) -> Heads:
+        """Those of the shared model."""
+        return self._bundle.heads
+
+    def vectors(self, texts: Sequence[TextInput]) -> Floats:
+        """(n, hidden) what the heads of the shared model read of each text, and those of a workspace are fitted on."""
+        prepared = self.prepare(texts)
+        found = np.zeros((len(prepared), self._bundle.hidden), np.float32)
+        for batch in batches([one.padded_tokens for one in prepared], BUDGET):
+            states = iter(self._backend.states([window.ids for row in batch for window in prepared[row].windows]))
+            for row in batch:
+                windows = prepared[row].windows
+                found[row] = pool(windows, list(islice(states, len(windows)))).whole
+        return found
+
     def _answers(self, chunks: Iterable[Sequence[Prepared]]) -> list[Annotation]:
         """While the body runs over one batch, the one before it is read and the next chunk prepared."""
         answers: dict[int, Annotation] = {}
@@ -367,10 +383,20 @@ def check_model(settings: Settings) -> str:
     return own if sentiment is None else f"{sentiment.name} for sentiment, {own} for the rest"
 
 
-def _open_model(settings: Settings, *, download: bool) -> tuple[Bundle, SentimentModel | None]:
+def weights_of(settings: Settings) -> str:
+    """`Annotator.weights` of the model that `load_annotator` would open, without opening it. Raises Misconfigured as that does."""
+    return load_bundle(_own_folder(settings) or BUNDLED).digest
+
+
+def _own_folder(settings: Settings) -> Path | None:
+    """The folder of KOE_MODEL if it holds a model of ours; beside a checkpoint it is the bundled one that tells all but sentiment."""
     folder = _folder_of(settings.model)
-    own = folder is not None and (settings.model == "bundled" or (folder / "model.json").exists())
-    bundle = load_bundle(folder if folder is not None and own else BUNDLED)
+    return folder if folder is not None and (settings.model == "bundled" or (folder / "model.json").exists()) else None
+
+
+def _open_model(settings: Settings, *, download: bool) -> tuple[Bundle, SentimentModel | None]:
+    folder, own = _folder_of(settings.model), _own_folder(settings)
+    bundle = load_bundle(own or BUNDLED)
     bundle.check_body()
     _check_taxonomy(bundle, load_taxonomy())
     return bundle, None if own else _open_checkpoint(settings, folder, download=download)

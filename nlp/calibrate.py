@@ -57,6 +57,13 @@ def _f1(predicted: NDArray[np.bool_], present: NDArray[np.bool_], weight: Floats
     return 2 * float(weight[predicted & present].sum()) / max(1e-9, said + there)
 
 
+def calibration_error(confidences: NDArray[np.floating], right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Expected calibration error of answers (n,): how far confidence is from being right, in `bins` of equal width, weighted by rows."""
+    at = np.minimum((confidences * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(at, weights=confidences - right, minlength=bins)
+    return float(np.abs(gaps).sum() / max(len(right), 1))
+
+
 def confidence_at_coverage(probabilities: Floats, coverage: float) -> float:
     """The confidence that the given share of rows (n, k) reaches: below it the model abstains."""
     return float(np.quantile(probabilities.max(axis=-1), 1 - coverage))

@@ -34,6 +34,7 @@ class Heads:
 
     def __init__(self, weights: Mapping[str, Floats], topics: Sequence[str], calibration: Calibration) -> None:
         self.topics = tuple(topics)
+        self.calibration = calibration
         self.thresholds: Floats = np.array(calibration.thresholds, np.float32)
         self.abstain_below = calibration.abstain_below
         self.temperatures = calibration.temperature
@@ -45,11 +46,20 @@ class Heads:
 
     def logits(self, task: str, pooled: Floats) -> Floats:
         """Raw outputs of one task, before its temperature: (n, outputs)."""
+        return in_blocks(self.hidden(task, pooled), *self.last_layer(task))
+
+    def last_layer(self, task: str) -> tuple[Floats, Floats]:
+        """Weight (outputs, hidden) and bias (outputs,) of what makes the raw outputs of the hidden layer."""
+        return self._weights[f"{task}.out.weight"], self._weights[f"{task}.out.bias"]
+
+    def hidden(self, task: str, pooled: Floats) -> Floats:
+        """What the last layer of one task reads: (n, hidden)."""
         part = {name: self._weights[f"{task}.{name}"] for name in PARTS}
         centred = pooled - pooled.mean(axis=-1, keepdims=True)
         scale = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON)
         normal = centred / scale * part["norm.weight"] + part["norm.bias"]
-        return in_blocks(np.tanh(in_blocks(normal, part["dense.weight"], part["dense.bias"])), part["out.weight"], part["out.bias"])
+        hidden: Floats = np.tanh(in_blocks(normal, part["dense.weight"], part["dense.bias"]))
+        return hidden
 
     def sentiment(self, pooled: Floats) -> Floats:
         """(n, 3) probabilities of negative, neutral, positive."""

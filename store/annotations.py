@@ -67,6 +67,23 @@ def save_failure(connection: Connection, failed: Feedback, error: str, now: date
     connection.execute(update(feedback).where(mine).values(waiting=False, claimed_until=None, error=error))
 
 
+def list_outdated(
+    connection: Connection, workspace_id: str, *, model: str, taxonomy: str, limit: int, below: str | None = None
+) -> list[Feedback]:
+    """Feedback whose annotation is of another model or taxonomy, the newest first; `below` is the id where the call before ended."""
+    query = (
+        select(feedback.c.id)
+        .join_from(feedback, annotations, annotations.c.feedback_id == feedback.c.id)
+        .where(feedback.c.workspace_id == row_id(workspace_id, "workspace"))
+        .where((annotations.c.model != model) | (annotations.c.taxonomy != taxonomy))
+        .order_by(feedback.c.id.desc())
+        .limit(limit)
+    )
+    if below is not None:
+        query = query.where(feedback.c.id < row_id(below, "feedback"))
+    return [row.feedback for row in load_annotated(connection, workspace_id, connection.scalars(query).all())]
+
+
 def _lock(connection: Connection, asked: Sequence[Feedback]) -> dict[int, AnyRow]:
     wanted = ("id", "workspace_id", "revision", "waiting", "bucket", "fingerprint", "created_at")
     query = select(*(feedback.c[name] for name in wanted)).where(feedback.c.id.in_([int(one.id) for one in asked]))

@@ -5,13 +5,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, exists, insert, select
 
 from core.errors import InvalidInput
 from store.dialect import AnyRow, row_id
+from store.feedback import load_annotated
 from store.paging import open_cursor, seal_cursor
 from store.records import (
     SENTIMENTS,
+    AnnotatedFeedback,
     Annotation,
     Complaint,
     CorrectedText,
@@ -25,7 +27,7 @@ from store.records import (
     TopicCorrection,
     TopicMention,
 )
-from store.tables import corrections, feedback
+from store.tables import annotations, corrections, feedback
 
 LARGEST_PAGE = 1000
 
@@ -77,6 +79,19 @@ def corrected_texts(connection: Connection, workspace_id: str) -> Iterator[tuple
         last = (row.feedback_id, row.text, _to_labels(row.labels))
     if last is not None:
         yield str(last[0]), last[1], last[2]
+
+
+def uncorrected(connection: Connection, workspace_id: str, limit: int) -> list[AnnotatedFeedback]:
+    """The newest annotated texts that nobody corrected."""
+    said = exists().where(corrections.c.feedback_id == feedback.c.id)
+    query = (
+        select(feedback.c.id)
+        .join_from(feedback, annotations, annotations.c.feedback_id == feedback.c.id)
+        .where(feedback.c.workspace_id == row_id(workspace_id, "workspace"), ~said)
+        .order_by(feedback.c.created_at.desc(), feedback.c.id.desc())
+        .limit(limit)
+    )
+    return load_annotated(connection, workspace_id, connection.scalars(query).all())
 
 
 def labels_in_force(connection: Connection, revisions: Mapping[int, int]) -> dict[int, Labels]:

@@ -298,6 +298,34 @@ class WorkspaceTaxonomy:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskReport:
+    """What came of refitting one task. `before` and `after` are F1, 0 to 1, of rows held out (None where it was not tried), and `certainty`
+    is how sure the difference is; errors are those of calibration. `taken`: the refitted head takes effect; `reason` says why, or why not.
+    """
+
+    task: str
+    rows: int
+    taken: bool
+    reason: str
+    before: float | None = None
+    after: float | None = None
+    certainty: float | None = None
+    error_before: float | None = None
+    error_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptationEntry:
+    """One adaptation in the list of a workspace's."""
+
+    number: int
+    weights: str
+    created_at: datetime
+    undone_at: datetime | None
+    reports: tuple[TaskReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StoredWorkspaceModel:
     """What one workspace adds to a shared model, as it is stored; nlp opens it."""
 

@@ -628,6 +628,7 @@ adaptations = Table(
     Column("digest", Words, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("undone_at", UtcTime),
+    Column("reports", Json, nullable=False, server_default="[]"),
 )
 
 # What a workspace changed of the taxonomy: topics of its own, and the ids of built-in ones that it hides.

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from core.errors import InvalidInput, NotFound
-from store.annotations import correct_feedback, save_annotations
-from store.corrections import corrected_texts, corrections_of, list_corrections, merged
+from store.annotations import correct_feedback, list_outdated, save_annotations
+from store.corrections import corrected_texts, corrections_of, list_corrections, merged, uncorrected
 from store.database import Database
 from store.feedback import add_new, delete_feedback, get_feedback
 from store.records import (
@@ -184,3 +184,20 @@ def test_what_was_corrected_is_history(database: Database, workspace: Workspace)
     correct(database, workspace, feedback, Labels(complaint=True))
     with database.read() as connection:
         assert not get_feedback(connection, workspace.id, feedback.id).feedback.live
+
+
+def test_what_nobody_corrected_can_be_told_apart(database: Database, workspace: Workspace) -> None:
+    rows = [put(database, workspace, a_new_feedback(f"number {number}", hours_ago=number)) for number in range(1, 4)]
+    correct(database, workspace, rows[1], Labels(complaint=True))
+    with database.read() as connection:
+        assert [one.feedback.id for one in uncorrected(connection, workspace.id, 10)] == [rows[0].id, rows[2].id]
+        assert [one.feedback.id for one in uncorrected(connection, workspace.id, 1)] == [rows[0].id]
+
+
+def test_annotations_of_another_model_can_be_told_apart(database: Database, workspace: Workspace) -> None:
+    rows = [put(database, workspace, a_new_feedback(), an_annotation(model=model)) for model in ("old", "new", "old", "old")]
+    with database.read() as connection:
+        first = list_outdated(connection, workspace.id, model="new", taxonomy="1", limit=2)
+        rest = list_outdated(connection, workspace.id, model="new", taxonomy="1", limit=2, below=first[-1].id)
+        assert [one.id for one in (*first, *rest)] == [rows[3].id, rows[2].id, rows[0].id]
+        assert len(list_outdated(connection, workspace.id, model="new", taxonomy="2", limit=9)) == 4

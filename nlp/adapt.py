@@ -1,0 +1,180 @@
+"""Fits heads of a workspace's own on labelled texts, and takes those that are better on texts they were not fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from nlp.annotator import Annotator, TextInput
+from nlp.calibrate import best_threshold, calibration_error, confidence_at_coverage, fit_temperature
+from nlp.gain import Gain, gain
+from nlp.heads import Calibration, Floats, Heads
+from nlp.labelled import PRESENCE, LabelledText, Task, each_once, tasks_of
+from nlp.refit import OUTER_FOLDS, Layer, Numbers, Rows, folds, tuned
+from store.records import TaskReport
+
+LEAST_GAIN = 0.005
+"""In F1; less is not worth a version of one's own."""
+LEAST_CERTAINTY = 0.95
+COVERAGE = 0.9  # share of texts that get a sentiment without a warning, as in calibrating the shared model
+HALF = 0.5
+SEED = 20_260_301
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """What came of it: `arrays` and `calibration` as an Adaptation has them, no arrays when nothing is taken; a report for each task."""
+
+    arrays: Mapping[str, Floats]
+    calibration: Calibration
+    reports: tuple[TaskReport, ...]
+    remarks: tuple[str, ...]
+
+
+def adapt(rows: Sequence[LabelledText], annotator: Annotator, *, unquestioned: Sequence[LabelledText] = (), seed: int = SEED) -> Adapted:
+    """Heads for these labels. `unquestioned` texts bear the answers that nobody corrected, which count as right.
+
+    Corrections alone are errors alone: a head fitted on nothing else would unlearn what was right. Each task takes effect by itself, and
+    only if F1 is better on rows held out by LEAST_GAIN, and in LEAST_CERTAINTY of resamples of these rows. Same rows, same heads.
+    """
+    texts, said, remarks = each_once([*rows, *unquestioned], trusted=len(rows))
+    vectors = annotator.vectors([TextInput(one.text, one.language, one.question) for one in texts])
+    heads, arrays, reports = annotator.heads, dict[str, Floats](), list[TaskReport]()
+    calibration = heads.calibration
+    with threadpool_limits(1, "blas"):  # small products: threads would only wait for each other
+        for task in tasks_of(said, heads.topics):
+            report, fitted = _try(task, vectors, heads, seed)
+            reports.append(report)
+            if fitted is not None:
+                arrays |= fitted.arrays(task, heads)
+                calibration = fitted.calibrated(task, calibration)
+    return Adapted(arrays, calibration, tuple(reports), tuple(remarks))
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A layer for the outputs of a task, with the calibration that rows held out ask for."""
+
+    layer: Layer
+    temperature: float
+    thresholds: tuple[float, ...]
+    abstain_below: float
+
+    def logits(self, hidden: Numbers) -> Numbers:
+        """Calibrated: (n, outputs)."""
+        calibrated: Numbers = self.layer.logits(hidden) / self.temperature
+        return calibrated
+
+    def arrays(self, task: Task, heads: Heads) -> dict[str, Floats]:
+        """The whole last layer of the head, with the outputs that were fitted in their places."""
+        weight, bias = (part.copy() for part in heads.last_layer(task.head))
+        weight[list(task.outputs)], bias[list(task.outputs)] = self.layer.weight, self.layer.bias
+        return {f"{task.head}.out.weight": weight, f"{task.head}.out.bias": bias}
+
+    def calibrated(self, task: Task, before: Calibration) -> Calibration:
+        """The calibration of all heads once this one takes effect."""
+        thresholds = list(before.thresholds)
+        if task.head == PRESENCE:
+            for output, threshold in zip(task.outputs, self.thresholds, strict=True):
+                thresholds[output] = threshold
+        below = self.abstain_below if task.exclusive else before.abstain_below
+        return Calibration({**before.temperature, task.head: self.temperature}, tuple(thresholds), below)
+
+
+def _try(task: Task, vectors: Floats, heads: Heads, seed: int) -> tuple[TaskReport, Fitted | None]:
+    """What came of a task, and its head if that takes effect."""
+    missing = task.missing()
+    if missing is not None:
+        return TaskReport(task.name, len(task.known), taken=False, reason=missing), None
+    rows, shipped = _rows(task, vectors, heads), _shipped(task, heads)
+    before = shipped.logits(rows.hidden)
+    after, said_after = _held_out(task, rows, shipped, seed)
+    said_before = _said(rows, before, shipped.thresholds)
+    found = gain(said_before, said_after, rows.targets > 0, rows.known, micro=not task.exclusive, seed=seed)
+    taken = found.after - found.before >= LEAST_GAIN and found.certainty >= LEAST_CERTAINTY
+    report = TaskReport(
+        task.name,
+        len(rows),
+        taken=taken,
+        reason=_reason(found, taken=taken),
+        before=round(found.before, 4),
+        after=round(found.after, 4),
+        certainty=round(found.certainty, 4),
+        error_before=round(_error(rows, before), 4),
+        error_after=round(_error(rows, after), 4),
+    )
+    return report, _fit(task, rows, shipped, seed) if taken else None
+
+
+def _reason(found: Gain, *, taken: bool) -> str:
+    if taken:
+        return "better on texts held out"
+    if found.after - found.before < LEAST_GAIN:
+        return f"not better by {100 * LEAST_GAIN:g} points on texts held out"
+    return f"better on texts held out, but that is {100 * found.certainty:.0f} % sure, and {100 * LEAST_CERTAINTY:.0f} % are needed"
+
+
+def _held_out(task: Task, rows: Rows, shipped: Fitted, seed: int) -> tuple[Numbers, NDArray[np.bool_]]:
+    """Of each row the calibrated logits, and what is said, by a head that was fitted, tuned and calibrated on the other folds."""
+    logits, said = np.zeros(rows.targets.shape), np.zeros(rows.targets.shape, np.bool_)
+    for chosen in folds(rows, OUTER_FOLDS, seed):
+        fitted = _fit(task, rows.take(~chosen), shipped, seed + 1)
+        logits[chosen] = fitted.logits(rows.hidden[chosen])
+        said[chosen] = _said(rows, logits[chosen], fitted.thresholds)
+    return logits, said
+
+
+def _fit(task: Task, rows: Rows, shipped: Fitted, seed: int) -> Fitted:
+    found = tuned(shipped.layer, rows, seed)
+    raw, targets = found.held_out.astype(np.float32), rows.targets.astype(np.int64)
+    if task.exclusive:
+        temperature = fit_temperature(raw, targets.argmax(axis=1))
+        shares = rows.probabilities(found.held_out / temperature).astype(np.float32)
+        return Fitted(found.layer, temperature, (), confidence_at_coverage(shares, COVERAGE))
+    temperature = fit_temperature(raw[rows.known], targets[rows.known])
+    if task.head != PRESENCE:
+        return Fitted(found.layer, temperature, (HALF,), shipped.abstain_below)
+    shares = rows.probabilities(found.held_out / temperature).astype(np.float32)
+    thresholds = tuple(best_threshold(shares[at, column], targets[at, column] > 0) for column, at in enumerate(rows.known.T))
+    # One temperature serves all topics, those too that were not fitted: it stays, and the layer is scaled to it.
+    scale = shipped.temperature / temperature
+    return Fitted(Layer(found.layer.weight * scale, found.layer.bias * scale), shipped.temperature, thresholds, shipped.abstain_below)
+
+
+def _shipped(task: Task, heads: Heads) -> Fitted:
+    weight, bias = heads.last_layer(task.head)
+    outputs, own = list(task.outputs), heads.calibration
+    layer = Layer(weight[outputs].astype(np.float64), bias[outputs].astype(np.float64))
+    thresholds = tuple(own.thresholds[output] for output in outputs) if task.head == PRESENCE else (HALF,)
+    return Fitted(layer, own.temperature[task.head], thresholds, own.abstain_below)
+
+
+def _rows(task: Task, vectors: Floats, heads: Heads) -> Rows:
+    at = sorted(task.known)
+    targets, known = np.zeros((len(at), len(task.outputs))), np.zeros((len(at), len(task.outputs)), np.bool_)
+    for place, row in enumerate(at):
+        for output, value in task.known[row].items():
+            targets[place, output], known[place, output] = value, True
+    return Rows(heads.hidden(task.head, vectors[at]).astype(np.float64), targets, known, task.exclusive)
+
+
+def _said(rows: Rows, logits: Numbers, thresholds: Sequence[float]) -> NDArray[np.bool_]:
+    """(n, outputs) what is answered at calibrated logits."""
+    if rows.exclusive:
+        likeliest: NDArray[np.bool_] = np.arange(logits.shape[1]) == logits.argmax(axis=1)[:, np.newaxis]
+        return likeliest
+    reached: NDArray[np.bool_] = rows.probabilities(logits) >= np.array(thresholds)
+    return reached
+
+
+def _error(rows: Rows, logits: Numbers) -> float:
+    """Calibration error of the answers at calibrated logits."""
+    shares = rows.probabilities(logits)
+    if rows.exclusive:
+        return calibration_error(shares.max(axis=1), shares.argmax(axis=1) == rows.targets.argmax(axis=1))
+    sure, right = np.maximum(shares, 1 - shares), (shares >= HALF) == (rows.targets > 0)
+    return calibration_error(sure[rows.known], right[rows.known])

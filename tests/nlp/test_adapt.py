@@ -1,0 +1,162 @@
+"""Heads of a workspace's own: learned from few labels, and taken only where they are better on texts that they have not seen."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from nlp.adapt import Adapted, adapt
+from nlp.annotator import Annotator, TextInput
+from nlp.heads import Floats, Heads
+from nlp.labelled import LabelledText
+from store.records import SENTIMENTS, Labels, TaskReport, TopicCorrection
+from tests.nlp.fakes import HIDDEN, fake_bundle
+
+BUNDLE = fake_bundle()
+TOPICS = BUNDLE.heads.topics
+
+
+class Numbered(Annotator):
+    """The text `17` has the seventeenth vector; case and blanks change nothing."""
+
+    def __init__(self) -> None:
+        self.drawn = np.random.default_rng(3).normal(size=(2_000, HIDDEN)).astype(np.float32)
+
+    @property
+    def heads(self) -> Heads:
+        return BUNDLE.heads
+
+    def vectors(self, texts: Sequence[TextInput]) -> Floats:
+        return self.drawn[[int(one.text) for one in texts]]
+
+
+ANNOTATOR = Numbered()
+
+
+def shared_sentiment(number: int) -> int:
+    return int(BUNDLE.heads.sentiment(ANNOTATOR.drawn[number : number + 1])[0].argmax())
+
+
+def own_sentiment(number: int) -> int:
+    """What this workspace means: the shared head's hidden layer read in another way."""
+    hidden = BUNDLE.heads.hidden("sentiment", ANNOTATOR.drawn[number : number + 1])[0]
+    return int((np.random.default_rng(5).normal(size=(3, HIDDEN)) @ hidden).argmax())
+
+
+def labelled(numbers: Sequence[int], *, sentiments: Sequence[int] | None = None, complaints: bool = False) -> list[LabelledText]:
+    said = sentiments or [own_sentiment(number) for number in numbers]
+    return [
+        LabelledText(str(number), Labels(sentiment=SENTIMENTS[one], complaint=shared_complaint(number) if complaints else None))
+        for number, one in zip(numbers, said, strict=True)
+    ]
+
+
+def shared_complaint(number: int) -> bool:
+    return bool(BUNDLE.heads.complaint(ANNOTATOR.drawn[number : number + 1])[0] >= 0.5)
+
+
+def report(adapted: Adapted, task: str = "sentiment") -> TaskReport:
+    return next(one for one in adapted.reports if one.task == task)
+
+
+@pytest.fixture(scope="module")
+def learned() -> Adapted:
+    return adapt(labelled(range(300), complaints=True), ANNOTATOR)
+
+
+def test_what_is_better_on_texts_held_out_takes_effect(learned: Adapted) -> None:
+    found = report(learned)
+    assert (found.taken, found.rows, found.reason) == (True, 300, "better on texts held out")
+    assert found.before is not None
+    assert found.after is not None
+    assert found.after > 0.8
+    assert found.before < 0.5
+    fresh = ANNOTATOR.drawn[1000:1400]
+    answers = BUNDLE.heads.replaced(learned.arrays, learned.calibration).sentiment(fresh).argmax(axis=1)
+    assert np.mean(answers == [own_sentiment(number) for number in range(1000, 1400)]) > 0.8
+
+
+def test_each_task_takes_effect_by_itself(learned: Adapted) -> None:
+    found = report(learned, "complaint")
+    assert (found.taken, found.before, found.reason) == (False, 1.0, "not better by 0.5 points on texts held out")
+    assert set(learned.arrays) == {"sentiment.out.weight", "sentiment.out.bias"}
+    assert report(learned, "topics").reason == "no topic has 5 texts that speak of it and 5 that do not"
+
+
+def test_confidences_mean_what_they_say_afterwards(learned: Adapted) -> None:
+    found = report(learned)
+    assert found.error_before is not None
+    assert found.error_after is not None
+    assert found.error_after < 0.08 < found.error_before
+    before, after = BUNDLE.heads.calibration, learned.calibration
+    assert after.temperature == {**before.temperature, "sentiment": after.temperature["sentiment"]}
+    assert after.thresholds == before.thresholds
+
+
+def test_the_same_labels_make_the_same_heads(learned: Adapted) -> None:
+    again = adapt(labelled(range(300), complaints=True), ANNOTATOR)
+    assert again.reports == learned.reports
+    assert all((again.arrays[name] == values).all() for name, values in learned.arrays.items())
+
+
+def test_what_the_shared_model_knows_already_changes_nothing() -> None:
+    found = adapt(labelled(range(200), sentiments=[shared_sentiment(number) for number in range(200)]), ANNOTATOR)
+    assert (found.arrays, report(found).before) == ({}, 1.0)
+
+
+def test_labels_without_a_pattern_change_nothing() -> None:
+    thrown = [int(one) for one in np.random.default_rng(9).integers(0, 3, 200)]
+    found = adapt(labelled(range(200), sentiments=thrown), ANNOTATOR)
+    assert not report(found).taken
+
+
+def test_answers_that_nobody_corrected_are_not_unlearnt() -> None:
+    """Thirty corrections are thirty errors: without the others, saying neutral of everything would be right."""
+    corrections = labelled(range(30), sentiments=[1] * 30)
+    right = labelled(range(100, 400), sentiments=[shared_sentiment(number) for number in range(100, 400)])
+    found = adapt(corrections, ANNOTATOR, unquestioned=right)
+    assert report(found).rows == 330
+    assert not report(found).taken
+    alone = adapt(corrections, ANNOTATOR)
+    assert "too few are negative (0), positive (0)" in report(alone).reason
+
+
+def test_too_little_is_said_so() -> None:
+    assert report(adapt(labelled(range(29)), ANNOTATOR)).reason == "29 texts are too few: at least 30 are needed"
+    alike = [LabelledText(str(number), Labels(complaint=number < 2)) for number in range(60)]
+    assert report(adapt(alike, ANNOTATOR), "complaint").reason == (
+        "at least 5 texts that complain and 5 that do not are needed; 2 of 60 complain"
+    )
+    assert report(adapt(alike, ANNOTATOR)).reason == "no labels"
+
+
+def test_a_text_counts_once_and_contradictions_count_for_nothing() -> None:
+    rows = [
+        LabelledText("1", Labels(sentiment="negative", complaint=True), origin="line 1"),
+        LabelledText(" 1\n", Labels(sentiment="positive"), origin="line 2"),
+        LabelledText("2", Labels(sentiment="neutral"), origin="line 3"),
+        LabelledText("2", Labels(sentiment="neutral", complaint=False), origin="line 4"),
+    ]
+    found = adapt(rows, ANNOTATOR, unquestioned=[LabelledText("2", Labels(sentiment="positive"))])
+    assert found.remarks == ("line 2 has the text of line 1 and another sentiment: that of neither is used",)
+    assert (report(found).rows, report(found, "complaint").rows) == (1, 2)
+
+
+def test_topics_that_are_often_enough_named_are_fitted_and_the_others_stay() -> None:
+    def speaks(number: int) -> bool:
+        hidden = BUNDLE.heads.hidden("presence", ANNOTATOR.drawn[number : number + 1])[0]
+        return bool(np.random.default_rng(6).normal(size=HIDDEN) @ hidden > 0.5)
+
+    rows = [
+        LabelledText(str(number), Labels(topics=(TopicCorrection("price", speaks(number)), TopicCorrection("food", number == 7))))
+        for number in range(300)
+    ]
+    found = adapt(rows, ANNOTATOR)
+    assert report(found, "topics").taken
+    heads = BUNDLE.heads.replaced(found.arrays, found.calibration)
+    price, fresh = TOPICS.index("price"), ANNOTATOR.drawn[1000:1400]
+    said = heads.topic_presence(fresh)[:, price] >= heads.thresholds[price]
+    assert np.mean(said == [speaks(number) for number in range(1000, 1400)]) > 0.8
+    others = [place for place in range(len(TOPICS)) if place != price]
+    assert (heads.topic_presence(fresh)[:, others] == BUNDLE.heads.topic_presence(fresh)[:, others]).all()
+    assert (heads.thresholds[others] == BUNDLE.heads.thresholds[others]).all()
