@@ -69,7 +69,7 @@ def _adapt(settings: "Settings", database: "Database", tenant: "Workspace", file
     from nlp.adapt import adapt as fit
     from nlp.annotator import load_annotator
 
-    rows, problems = (_corrections(database, tenant), []) if file is None else read_labels(existing_file(file))
+    rows, problems = (_corrections(database, tenant), []) if file is None else _labels(database, tenant, file)
     if not rows:
         found = f"; {problems[0]}" if problems else ""
         raise InvalidInput(f"{file or f'workspace {tenant.name} has no corrections'}: nothing to learn from{found}")
@@ -98,6 +98,16 @@ def _store(database: "Database", tenant: "Workspace", annotator: "Annotator", ad
         return add_adaptation(
             connection, tenant.id, weights=annotator.weights, content=content, reports=adapted.reports, now=utcnow()
         ).number
+
+
+def _labels(database: "Database", tenant: "Workspace", file: Path) -> "tuple[list[LabelledText], list[str]]":
+    from store.topics import workspace_taxonomy
+
+    path = existing_file(file)
+    with database.read() as connection:
+        taxonomy = workspace_taxonomy(connection, tenant.id)
+    # Its own topics are no outputs of a head: their labels are read, and teach nothing here.
+    return read_labels(path, frozenset(topic.id for topic in taxonomy.topics) if taxonomy else frozenset())
 
 
 def _corrections(database: "Database", tenant: "Workspace") -> "list[LabelledText]":

@@ -18,8 +18,8 @@ CORRECTION = "feedback"
 ANSWERS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def read_labels(path: Path) -> "tuple[list[LabelledText], list[str]]":
-    """The labelled texts, and why rows were left out.
+def read_labels(path: Path, own: frozenset[str] = frozenset()) -> "tuple[list[LabelledText], list[str]]":
+    """The labelled texts, and why rows were left out; `own` are topics of the workspace beside those of the taxonomy.
 
     A list of topic ids names all that the text speaks of, among those that are named anywhere in the file; a list of objects with
     `present`, as corrections are exported, says only what it says.
@@ -31,7 +31,7 @@ def read_labels(path: Path) -> "tuple[list[LabelledText], list[str]]":
     with path.open("rb") as lines:
         for row in read_rows(lines, form):
             try:
-                labels = labels_of(row)
+                labels = labels_of(row, own)
             except InvalidInput as error:
                 problems.append(str(error) if str(error).startswith("line ") else f"line {row.line}: {error}")
                 continue
@@ -44,7 +44,7 @@ def read_labels(path: Path) -> "tuple[list[LabelledText], list[str]]":
     return _with_absent_topics(rows, closed), problems
 
 
-def labels_of(row: Row) -> Labels:
+def labels_of(row: Row, own: frozenset[str]) -> Labels:
     """Raises InvalidInput saying what would be valid."""
     if row.error is not None:
         raise InvalidInput(row.error)
@@ -56,14 +56,14 @@ def labels_of(row: Row) -> Labels:
     labels = Labels(
         sentiment=next((one for one in SENTIMENTS if one == sentiment), None),
         complaint=ANSWERS.get(str(complaint).lower()),
-        topics=() if topics in (None, "") else _topics(topics),
+        topics=() if topics in (None, "") else _topics(topics, own),
     )
     if labels == Labels() and topics != []:
         raise InvalidInput("no label: give sentiment, complaint or topics")
     return labels
 
 
-def _topics(topics: Json) -> tuple[TopicCorrection, ...]:
+def _topics(topics: Json, own: frozenset[str]) -> tuple[TopicCorrection, ...]:
     from nlp.topics import load_taxonomy
 
     parts = [topic if isinstance(topic, dict) else {"id": topic} for topic in topics] if isinstance(topics, list) else [{}]
@@ -71,7 +71,7 @@ def _topics(topics: Json) -> tuple[TopicCorrection, ...]:
     named = {name: present for name, present in pairs if isinstance(name, str) and isinstance(present, bool)}
     if len(named) < len(pairs):
         raise InvalidInput('topics must be a list of ids, each once, or of objects such as {"id": "price", "present": true}')
-    load_taxonomy().check(frozenset(named))
+    load_taxonomy().check(frozenset(named) - own)
     return tuple(TopicCorrection(name, present) for name, present in named.items())
 
 

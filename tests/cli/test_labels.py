@@ -65,3 +65,10 @@ def test_reads_csv(tmp_path: Path) -> None:
     rows, problems = read(tmp_path, "text,sentiment,complaint", "late,negative,TRUE", "fine,positive,", name="labels.csv")
     assert problems == []
     assert [row.labels for row in rows] == [Labels(sentiment="negative", complaint=True), Labels(sentiment="positive")]
+
+
+def test_topics_of_the_workspace_itself_are_known_too(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text('{"text": "a", "topics": ["loyalty"]}\n')
+    rows, problems = read_labels(path, frozenset({"loyalty"}))
+    assert (rows[0].labels.topics, problems) == ((TopicCorrection("loyalty"),), [])
