@@ -32,6 +32,7 @@ from api import (
     taxonomy,
     themes,
     trends,
+    why,
     workspace,
 )
 from api.auth import Caller, Doorkeeper, Keyring, check_auth_setting
@@ -57,7 +58,7 @@ THREADS = 16
 DESCRIPTION = """What customers say, in any language, and what it means: sentiment and topics of each piece of feedback,
 themes over all of it, and an alert when complaints surge. Errors are `application/problem+json` (RFC 9457)."""
 NOUNS = (
-    classify, feedback, similar, corrections, imports, trends, themes, brands, sources, backtest, rules, alerts, channels, silences,
+    classify, feedback, similar, corrections, imports, trends, themes, brands, sources, backtest, rules, alerts, why, channels, silences,
     policies, schedules, keys, workspace, taxonomy, health, metrics_page, docs_page,
 )  # fmt: skip
 """One file each, with a `router`. `backtest` stands before `rules`: its path would be read as the id of a rule."""

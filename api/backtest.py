@@ -1,5 +1,6 @@
 """POST /v1/rules/backtest: what a rule would have found in the stored history, by the very code that watches live."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter
@@ -7,21 +8,25 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from api.alerts import AlertOut, TopicShareOut
-from api.auth import Reader
+from api.auth import Caller, Reader
 from api.route import Route
-from api.rules import Watch, check_rule
+from api.rules import Watch, check_rule, fields_of, merge
 from api.schemas import EVERY_CALL, RuleFields, ScopeShape, problems, read_moment
 from api.services import Services, With
 from core.errors import InvalidInput
 from core.times import floor_to
+from insights.budget import MOST_SENSITIVE, calibrate, quiet_at
+from insights.replays import Replay, replay_all
+from insights.rules import beginnings, dense
 from insights.severity import severity
-from insights.spikes import Surge, replay, surges
+from insights.spikes import Surge
 from insights.summary import summarize
 from nlp.topics import name_of
 from store.brands import list_brands
+from store.dimensions import filters_scope, scope_filters
 from store.feedback import period
 from store.records import Counts, Measure, Scope, TopicShare
-from store.rollups import first_seen, scopes, series, totals
+from store.rollups import grid, totals
 from store.rules import get_rule
 from store.scope import scope_key
 
@@ -30,7 +35,6 @@ MOST_WINDOWS = 50_000
 """Windows that one series is judged over: five years of hours."""
 MOST_SERIES = 200
 MOST_TOPICS = 5
-WEEK = timedelta(days=7)
 
 
 class BacktestIn(RuleFields):
@@ -41,22 +45,55 @@ class BacktestIn(RuleFields):
     until: str | None = Field(default=None, alias="to", max_length=40, description="The newest feedback when left out.")
 
 
+class PreviewIn(BacktestIn):
+    """The fields of a rule that is not saved yet."""
+
+    name: str | None = Field(default=None, max_length=100)
+    channels: list[str] | None = Field(default=None, max_length=20)
+    enabled: bool | None = None
+
+
 class BacktestAlert(AlertOut):
     rule: str | None = Field(description="Id of the stored rule, if one was tried.")  # type: ignore[assignment]
+    noticed_at: datetime = Field(description="End of the window in which it would have paged.")
     hour: datetime = Field(description="Start of the window in which it was least likely; observed counts `window_minutes` up to its end.")
+
+
+class BudgetOut(BaseModel):
+    budget: float
+    sensitivity: float
+    pages_per_week: float
 
 
 class BacktestOut(BaseModel):
     alerts: list[BacktestAlert]
     pages_per_week: float
     series: int = Field(description="How many series were watched.")
+    weeks: float = Field(default=0.0, description="How much was judged.")
+    budget: float | None = Field(default=None, description="Pages a week that it may cost for nothing; null for a fixed sensitivity.")
+    sensitivity: float | None = Field(default=None, description="The p-value below which it paged here.")
+    quiet_budget: float | None = Field(
+        default=None, description="The largest budget at which none of these alerts would have come; null when none came at any."
+    )
+    budgets: list[BudgetOut] = Field(default_factory=list, description="How often it would have paged with other budgets.")
 
 
 @router.post("/backtest", summary="What a rule would have found in the stored history")
 def backtest_rule(body: BacktestIn, caller: Reader, services: With) -> BacktestOut:
     """Judges every window by the code that watches live, given only what came before it; nobody is paged."""
+    return tried(body, caller, services)
+
+
+@router.post("/preview", summary="What a rule would have done, before it is saved")
+def preview_rule(body: PreviewIn, caller: Reader, services: With) -> BacktestOut:
+    """The rule as it would be made, replayed over the stored history: when it would have paged, how often, and with which budget not."""
+    return tried(body, caller, services)
+
+
+def tried(body: BacktestIn, caller: Caller, services: Services) -> BacktestOut:
+    """One rule over the stored history."""
     with services.database.read() as connection:
-        fields = rule_fields(connection, caller.workspace_id, body)
+        fields = asked(connection, caller.workspace_id, body)
         trial = Trial(connection, services, caller.workspace_id, check_rule(connection, services, caller.workspace_id, fields))
         stretch = trial.stretch(read_moment(body.since, "from"), read_moment(body.until, "to"))
         if stretch is None:
@@ -64,14 +101,12 @@ def backtest_rule(body: BacktestIn, caller: Reader, services: With) -> BacktestO
         return trial.run(*stretch, rule_id=body.rule)
 
 
-def rule_fields(connection: Connection, workspace_id: str, body: BacktestIn) -> RuleFields:
+def asked(connection: Connection, workspace_id: str, body: BacktestIn) -> RuleFields:
     """Raises NotFound for an unknown rule."""
     given = {name: getattr(body, name) for name in body.model_fields_set if name in RuleFields.model_fields}
     if body.rule is None:
         return RuleFields(**given)
-    rule = get_rule(connection, workspace_id, body.rule)
-    stored = {name: getattr(rule, name) for name in RuleFields.model_fields} | {"scope": ScopeShape.model_validate(rule.scope)}
-    return RuleFields.model_construct(**stored | {"split_by": list(rule.split_by)} | given)
+    return merge(fields_of(get_rule(connection, workspace_id, body.rule)), RuleFields(**given))
 
 
 class Trial:
@@ -103,26 +138,54 @@ class Trial:
     def run(self, since: datetime, until: datetime, *, rule_id: str | None) -> BacktestOut:
         """Raises InvalidInput when the rule splits into more series than one call can judge."""
         watch = self._watch
-        watched = (
-            scopes(self._connection, self._workspace_id, watch.split_by, watch.scope, since, until) if watch.split_by else [watch.scope]
-        )
-        if len(watched) > MOST_SERIES:
-            raise InvalidInput(
-                f"split_by makes {len(watched):,} series; at most {MOST_SERIES} are tried at once: narrow the scope", field="split_by"
-            )
-        alerts = [self._shown(scope, surge, rule_id) for scope in watched for surge in self._surges(scope, since, until)]
-        alerts.sort(key=lambda alert: (alert.started_at, alert.p_value))
-        return BacktestOut(alerts=alerts, pages_per_week=round(len(alerts) / ((until - since) / WEEK), 4), series=len(watched))
-
-    def _surges(self, scope: Scope, since: datetime, until: datetime) -> list[Surge]:
-        first = first_seen(self._connection, self._workspace_id, scope)
-        if first is None or first >= until:
-            return []
-        watch = self._watch
+        stored = period(self._connection, self._workspace_id)
         # All that came before belongs to what is known of a series; windows before its first row do not.
-        start = min(floor_to(first, watch.window), since)
-        counts = series(self._connection, self._workspace_id, scope, watch.measure, start, until, watch.window)
-        return surges([finding for finding in replay(counts, first, watch.config) if finding.start >= since])
+        start = since if stored is None else min(floor_to(stored[0], watch.window), since)
+        found = grid(self._connection, self._workspace_id, watch.scope, watch.split_by, watch.measure, (start, until), watch.window)
+        series = {key: windows for key, windows in sorted(found.items()) if self._is_watched(key) and windows}
+        if len(series) > MOST_SERIES:
+            raise InvalidInput(
+                f"split_by makes {len(series):,} series; at most {MOST_SERIES} are tried at once: narrow the scope", field="split_by"
+            )
+        if not series:
+            return BacktestOut(alerts=[], pages_per_week=0.0, series=0)
+        replay = replay_all(
+            start,
+            watch.window,
+            dense(list(series.values()), (until - start) // watch.window, shares=watch.measure == "share"),
+            watch.config,
+            seasons=watch.seasons,
+            first_seen=beginnings(list(series.values()), start, watch.window),
+            since=(since - start) // watch.window,
+        )
+        return self._out(replay, [self._scope(key) for key in series], rule_id)
+
+    def _out(self, replay: Replay, scopes: Sequence[Scope], rule_id: str | None) -> BacktestOut:
+        budget, count, weeks = self._watch.budget, len(scopes), max(replay.weeks, 1e-9)
+        sensitivity = self._watch.config.sensitivity
+        if budget is not None:
+            sensitivity = calibrate(budget, count, weeks, replay.peaks).sensitivity
+        alerts = [self._shown(scopes[lane], surge, rule_id) for lane, surge in replay.surges(sensitivity)]
+        alerts.sort(key=lambda alert: (alert.started_at, alert.p_value))
+        plain = self._watch.options.threshold is not None
+        peaks = [] if plain else replay.peaks(MOST_SENSITIVE)
+        return BacktestOut(
+            alerts=alerts,
+            pages_per_week=round(len(alerts) / weeks, 4),
+            series=count,
+            weeks=round(weeks, 2),
+            budget=None if budget is None else round(budget, 4),
+            sensitivity=None if plain else sensitivity,
+            quiet_budget=round(quiet_at(peaks, count), 6) if peaks else None,
+            budgets=[] if plain else [tried_budget(one, count, weeks, replay) for one in BUDGETS],
+        )
+
+    def _scope(self, key: tuple[str, ...]) -> Scope:
+        return filters_scope(scope_filters(self._watch.scope) | dict(zip(self._watch.split_by, key, strict=True)))
+
+    def _is_watched(self, key: tuple[str, ...]) -> bool:
+        only = self._watch.options.only
+        return all(value in only.get(name, (value,)) for name, value in zip(self._watch.split_by, key, strict=True))
 
     def _shown(self, scope: Scope, surge: Surge, rule_id: str | None) -> BacktestAlert:
         peak, measure = surge.peak, self._watch.measure
@@ -145,6 +208,7 @@ class Trial:
             p_value=peak.p_value,
             top_topics=[TopicShareOut.model_validate(topic) for topic in topics],
             summary=summarize(peak, measure=measure, scope=scope, started_at=surge.started_at, topics=topics, names=self._names),
+            noticed_at=surge.findings[0].until,
             hour=peak.start,
         )
 
@@ -157,6 +221,15 @@ class Trial:
         return sorted((share for share in shares if share.count > 0), key=lambda share: (-share.count, share.topic))[:MOST_TOPICS]
 
 
+BUDGETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+
+
+def tried_budget(budget: float, series: int, weeks: float, replay: Replay) -> BudgetOut:
+    """What a budget would have led to."""
+    found = calibrate(budget, series, weeks, replay.peaks)
+    return BudgetOut(budget=budget, sensitivity=found.sensitivity, pages_per_week=round(found.pages / weeks, 4))
+
+
 def measured(counts: Counts, measure: Measure) -> int:
     """The number that a rule of this measure watches."""
-    return {"negative": counts.negative, "complaint": counts.complaint, "volume": counts.count}[measure]
+    return {"negative": counts.negative, "share": counts.negative, "complaint": counts.complaint}.get(measure, counts.count)

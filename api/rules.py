@@ -12,19 +12,25 @@ from api.filters import known_brand, known_dimension
 from api.languages import known_language
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import OPEN_PARAMETER, Route
-from api.schemas import EVERY_CALL, Name, Out, RuleFields, ScopeShape, check_topic, problems
+from api.schemas import DAYS, EVERY_CALL, HoursShape, Name, Out, RuleFields, ScopeShape, check_topic, problems
 from api.services import Services, With
 from core.errors import InvalidInput
+from insights.budget import sensitivity_of
+from insights.rules import budget_of, config_of, seasons_of
+from insights.seasons import Seasons, check_country, check_zone
 from insights.spikes import SpikeConfig
 from store.channels import list_channels
-from store.records import Measure, Scope
-from store.rules import create_rule, delete_rule, get_rule, list_rules, update_rule
+from store.records import BudgetFrom, Hours, Measure, Rule, RuleOptions, Scope
+from store.rules import DEFAULT_SENSITIVITY, create_rule, delete_rule, get_rule, list_rules, update_rule
+from store.sources import known_sources
 from store.workspaces import get_workspace
 
 router = APIRouter(prefix="/v1/rules", tags=["rules"], route_class=Route, responses=problems(*EVERY_CALL))
 SPLITS = ("topic", "source", "language", "brand")
 BUCKET_MINUTES = 5
 DAY_MINUTES = 1440
+MINUTE = timedelta(minutes=1)
+MOST_SHOWN = 20
 
 
 class RuleIn(RuleFields):
@@ -41,25 +47,68 @@ class RuleChange(RuleFields):
     enabled: bool | None = None
 
 
+class CalibrationOut(Out):
+    at: datetime
+    budget: float = Field(description="Pages a week that the rule may cost for nothing.")
+    sensitivity: float
+    series: int
+    weeks: float = Field(description="How much of the past was replayed.")
+    pages: int = Field(description="How often it would have paged in there, for real surges too.")
+
+
 class RuleOut(Out):
     id: str
     name: str
     measure: Measure
     scope: ScopeShape
     split_by: list[str]
+    only: dict[str, list[str]]
     window_minutes: int
-    sensitivity: float
+    windows: list[int]
+    budget: float | None = Field(description="Its own; null when it has a part of the workspace's, or a fixed sensitivity.")
+    budget_from: BudgetFrom
+    sensitivity: float = Field(description="The p-value in force, fixed or as the budget led to it.")
+    threshold: float | None
+    timezone: str | None
+    country: str | None
+    schedule: list[HoursShape]
     least: int
     channels: list[str]
     enabled: bool
+    calibration: CalibrationOut | None = Field(description="What replaying the past made of the budget; null until it was replayed.")
     created_at: datetime
+
+
+def shown(rule: Rule) -> RuleOut:
+    """A rule as the API shows it."""
+    options = rule.options
+    own = {name: getattr(rule, name) for name in RuleOut.model_fields if hasattr(rule, name) and name != "calibration"}
+    return RuleOut.model_validate(
+        own
+        | {name: getattr(options, name) for name in ("budget", "budget_from", "threshold", "timezone", "country")}
+        | {
+            "scope": ScopeShape.model_validate(rule.scope),
+            "split_by": list(rule.split_by),
+            "channels": list(rule.channels),
+            "windows": list(options.windows),
+            "only": {name: list(some) for name, some in options.only.items()},
+            "schedule": [HoursShape(days=[DAYS[day] for day in one.days], start=one.start, end=one.end) for one in options.schedule],
+            "calibration": None if rule.calibration is None else CalibrationOut.model_validate(rule.calibration),
+        }
+    )
+
+
+def fields_of(rule: Rule) -> RuleIn:
+    """A stored rule as somebody would send it."""
+    out = shown(rule).model_dump(include=set(RuleIn.model_fields))
+    return RuleIn.model_validate(out | {"sensitivity": rule.sensitivity if rule.options.budget_from == "sensitivity" else None})
 
 
 @router.get("", summary="All rules")
 def list_all(caller: Reader, services: With, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[RuleOut]:
     with services.database.read() as connection:
         rows, following = page_of(list_rules(connection, caller.workspace_id), limit, cursor, lambda rule: rule.id)
-    return Page(data=[RuleOut.model_validate(row) for row in rows], next=following)
+    return Page(data=[shown(row) for row in rows], next=following)
 
 
 @router.post("", status_code=201, summary="Make a rule", responses=problems(409, 413, 415))
@@ -74,29 +123,27 @@ def make_rule(body: RuleIn, caller: Manager, services: With) -> RuleOut:
             measure=checked.measure,
             scope=checked.scope,
             split_by=checked.split_by,
-            window_minutes=body.window_minutes,
-            sensitivity=body.sensitivity,
+            window_minutes=checked.window_minutes,
+            sensitivity=checked.config.sensitivity,
             least=body.least,
             channels=body.channels,
             enabled=body.enabled,
             now=services.clock(),
+            options=checked.options,
         )
-    return RuleOut.model_validate(rule)
+    return shown(rule)
 
 
 @router.get("/{rule_id}", summary="One rule", responses=problems(404))
 def show_rule(rule_id: str, caller: Reader, services: With) -> RuleOut:
     with services.database.read() as connection:
-        return RuleOut.model_validate(get_rule(connection, caller.workspace_id, rule_id))
+        return shown(get_rule(connection, caller.workspace_id, rule_id))
 
 
 @router.patch("/{rule_id}", summary="Change a rule, or switch it off", responses=problems(404, 409, 413, 415))
 def change_rule(rule_id: str, body: RuleChange, caller: Manager, services: With) -> RuleOut:
     with services.database.write() as connection:
-        old = RuleIn.model_validate(
-            RuleOut.model_validate(get_rule(connection, caller.workspace_id, rule_id)).model_dump(exclude={"id", "created_at"})
-        )
-        merged = old.model_copy(update={name: getattr(body, name) for name in body.model_fields_set if getattr(body, name) is not None})
+        merged = merge(fields_of(get_rule(connection, caller.workspace_id, rule_id)), body)
         checked = check_rule(connection, services, caller.workspace_id, merged)
         check_channels(connection, caller.workspace_id, merged.channels)
         rule = update_rule(
@@ -107,14 +154,15 @@ def change_rule(rule_id: str, body: RuleChange, caller: Manager, services: With)
             measure=checked.measure,
             scope=checked.scope,
             split_by=checked.split_by,
-            window_minutes=merged.window_minutes,
-            sensitivity=merged.sensitivity,
+            window_minutes=checked.window_minutes,
+            sensitivity=checked.config.sensitivity,
             least=merged.least,
             channels=merged.channels,
             enabled=merged.enabled,
             now=services.clock(),
+            options=checked.options,
         )
-    return RuleOut.model_validate(rule)
+    return shown(rule)
 
 
 @router.delete(
@@ -125,20 +173,41 @@ def remove_rule(rule_id: str, caller: Manager, services: With) -> None:
         delete_rule(connection, caller.workspace_id, rule_id, services.clock())
 
 
+ONE_OF = ("budget", "sensitivity", "threshold")
+
+
+def merge(old: RuleIn, change: RuleFields) -> RuleIn:
+    """`old` with what the change says; of budget, sensitivity and threshold one replaces the others."""
+    given = {name: getattr(change, name) for name in change.model_fields_set if getattr(change, name) is not None}
+    if set(given) & set(ONE_OF):
+        given = dict.fromkeys(ONE_OF) | given
+    if "window_minutes" in given and "windows" not in given:
+        given["windows"] = []
+    return old.model_copy(update={name: value for name, value in given.items() if name in RuleIn.model_fields})
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a rule watches, checked: every name in it exists."""
+    """What a rule watches, checked: every name in it exists. `budget`: false pages a week; None for a fixed sensitivity or number."""
 
     measure: Measure
     scope: Scope
     split_by: tuple[str, ...]
     window: timedelta
     config: SpikeConfig
+    options: RuleOptions
+    seasons: Seasons
+    budget: float | None
+
+    @property
+    def window_minutes(self) -> int:
+        return round(self.window / MINUTE)
 
 
 def check_rule(connection: Connection, services: Services, workspace_id: str, fields: RuleFields) -> Watch:
     """Raises InvalidInput naming the field and what would be valid, for a rule that is wrong or could never fire."""
-    dimensions = get_workspace(connection, workspace_id).dimensions
+    workspace = get_workspace(connection, workspace_id)
+    dimensions = workspace.dimensions
     scope = Scope(
         brand=known_brand(connection, workspace_id, fields.scope.brand),
         topic=fields.scope.topic,
@@ -150,17 +219,103 @@ def check_rule(connection: Connection, services: Services, workspace_id: str, fi
     split_by = tuple(known_split(name, dimensions, scope) for name in fields.split_by)
     if len(set(split_by)) < len(split_by):
         raise InvalidInput("split_by names a dimension twice", field="split_by")
+    check_source(connection, workspace_id, scope.source, "scope.source")
+    options = check_options(connection, services, workspace_id, fields, split_by)
+    window = check_windows(fields)
+    sharing = 1 + sum(rule.enabled and rule.options.budget_from == "workspace" for rule in list_rules(connection, workspace_id))
+    budget = budget_of(options, workspace, sharing)
+    given = fields.sensitivity or DEFAULT_SENSITIVITY
+    sensitivity = given if budget is None else sensitivity_of(budget, 1)
+    config = config_of(fields.measure, options, sensitivity=sensitivity, least=fields.least)
+    return Watch(fields.measure, scope, split_by, window, config, options, seasons_of(options, workspace), budget)
+
+
+def check_windows(fields: RuleFields) -> timedelta:
+    """The width of the windows. Raises InvalidInput for windows that buckets do not make up."""
     if not BUCKET_MINUTES <= fields.window_minutes <= DAY_MINUTES or fields.window_minutes % BUCKET_MINUTES:
         raise InvalidInput(
             f"window_minutes must be a multiple of {BUCKET_MINUTES} from {BUCKET_MINUTES} to {DAY_MINUTES}", field="window_minutes"
         )
-    return Watch(
-        fields.measure,
-        scope,
-        split_by,
-        timedelta(minutes=fields.window_minutes),
-        SpikeConfig(sensitivity=fields.sensitivity, least=fields.least),
+    if not fields.windows:
+        return fields.window_minutes * MINUTE
+    wrong = [one for one in fields.windows if not BUCKET_MINUTES <= one <= DAY_MINUTES or one % BUCKET_MINUTES]
+    if wrong or fields.windows != sorted(set(fields.windows)):
+        raise InvalidInput(
+            f"windows are minutes, ascending, each a multiple of {BUCKET_MINUTES} from {BUCKET_MINUTES}, a bucket, to {DAY_MINUTES}",
+            field="windows",
+        )
+    shortest = fields.windows[0]
+    if "window_minutes" in fields.model_fields_set and fields.window_minutes != shortest:
+        raise InvalidInput(f"window_minutes is the shortest of windows: leave it out, or say {shortest}", field="window_minutes")
+    if uneven := [one for one in fields.windows if one % shortest]:
+        raise InvalidInput(f"{uneven[0]} is no multiple of the shortest window, {shortest}", field="windows")
+    return shortest * MINUTE
+
+
+def check_options(
+    connection: Connection, services: Services, workspace_id: str, fields: RuleFields, split_by: tuple[str, ...]
+) -> RuleOptions:
+    """What a rule may say beside what it watches. Raises InvalidInput."""
+    given = [name for name in ONE_OF if getattr(fields, name) is not None]
+    if len(given) > 1:
+        raise InvalidInput(f"{' and '.join(given)} contradict each other; valid is one of them", field=given[1])
+    if fields.threshold is not None and fields.measure == "share" and fields.threshold > 1:
+        raise InvalidInput("a share never reaches more than 1; valid is a threshold such as 0.4", field="threshold")
+    if fields.threshold is not None and fields.measure == "silence":
+        raise InvalidInput(
+            "silence has no threshold: it is found from what is due; valid are a budget and a sensitivity", field="threshold"
+        )
+    if fields.measure == "silence" and (fields.scope.topic is not None or "topic" in split_by):
+        raise InvalidInput("a topic has no silence of its own; valid are sources, brands, languages and attributes", field="measure")
+    return RuleOptions(
+        budget_from="rule" if fields.budget is not None else "workspace" if not given else "sensitivity",
+        budget=fields.budget,
+        threshold=fields.threshold,
+        windows=tuple(fields.windows),
+        timezone=None if fields.timezone is None else check_zone(fields.timezone),
+        country=None if fields.country is None else check_country(fields.country),
+        schedule=tuple(check_hours(one) for one in fields.schedule),
+        only=check_only(connection, services, workspace_id, fields.only, split_by),
     )
+
+
+def check_hours(hours: HoursShape) -> Hours:
+    """Raises InvalidInput for hours that never come."""
+    if hours.start in {hours.end, "24:00"}:
+        raise InvalidInput(
+            f"from {hours.start} to {hours.end} no time passes; valid is a start such as 08:00 and another end", field="schedule"
+        )
+    return Hours(tuple(sorted({DAYS.index(day) for day in hours.days})), hours.start, hours.end)
+
+
+def check_only(
+    connection: Connection, services: Services, workspace_id: str, only: dict[str, list[str]], split_by: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """Raises InvalidInput for a dimension that the rule does not split by, no values, and values that do not exist."""
+    checked: dict[str, tuple[str, ...]] = {}
+    for name, values in only.items():
+        dimension = name if name in split_by else OPEN_PARAMETER + name
+        if dimension not in split_by:
+            valid = f"valid are {', '.join(split_by)}" if split_by else "there is no split_by"
+            raise InvalidInput(f"only {name[:40]!r} needs split_by {name[:40]!r}; {valid}", field="only")
+        if not values:
+            raise InvalidInput(f"only {name[:40]!r} names no value, so the rule could never fire", field="only")
+        for value in values:
+            if dimension == "topic":
+                check_topic(value, services.topics_of(connection, workspace_id), "only.topic")
+            elif dimension == "source":
+                check_source(connection, workspace_id, value, "only.source")
+        known = [known_brand(connection, workspace_id, value) or value for value in values] if dimension == "brand" else values
+        checked[dimension] = tuple(known)
+    return checked
+
+
+def check_source(connection: Connection, workspace_id: str, source: str | None, field: str) -> None:
+    """Raises InvalidInput naming the sources there are; before the first feedback came, any name may come to be one."""
+    known = known_sources(connection, workspace_id)
+    if source is not None and known and source not in known:
+        shown_ones = ", ".join(known[:MOST_SHOWN])
+        raise InvalidInput(f"unknown source {source[:40]!r}; there are {shown_ones}", field=field)
 
 
 def known_split(name: str, dimensions: tuple[str, ...], scope: Scope) -> str:

@@ -10,8 +10,11 @@ from core.errors import InvalidInput
 from core.times import parse_time
 from nlp.topics import Taxonomy
 from store.records import EmotionLabel, KeyScope, Kind, Measure, Sentiment
-from store.rules import DEFAULT_LEAST, DEFAULT_SENSITIVITY, DEFAULT_WINDOW_MINUTES
+from store.rules import DEFAULT_LEAST, DEFAULT_WINDOW_MINUTES
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+CLOCK = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
@@ -174,12 +177,42 @@ class ScopeShape(Body):
     attributes: dict[str, str] = Field(default_factory=dict, description="Only dimensions of the workspace.")
 
 
+class HoursShape(Body):
+    """Hours of the week on the clocks of the rule's time zone."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, from_attributes=True)
+
+    days: list[Day] = Field(default_factory=lambda: list(DAYS), min_length=1, max_length=7)
+    start: str = Field(default="00:00", pattern=CLOCK, examples=["08:00"])
+    end: str = Field(default="24:00", pattern=CLOCK, examples=["20:00"], description="Before `start`: on the day after.")
+
+
 class RuleFields(Body):
-    measure: Measure = "negative"
+    measure: Measure = Field(
+        default="negative",
+        description="Numbers of negative feedback, of complaints, of all feedback (volume); the share that is negative; a silent source.",
+    )
     scope: ScopeShape = Field(default_factory=ScopeShape)
     split_by: list[str] = Field(default_factory=list, max_length=2, description="One series is watched for each value: topic, source, ...")
+    only: dict[str, list[str]] = Field(default_factory=dict, description="Of a dimension of `split_by`, only these values.")
     window_minutes: int = Field(default=DEFAULT_WINDOW_MINUTES, description="A multiple of 5 that divides a day.")
-    sensitivity: float = Field(default=DEFAULT_SENSITIVITY, gt=0, le=0.1, description="p-value below which a count is a surge.")
+    windows: list[int] = Field(
+        default_factory=list,
+        max_length=8,
+        description="Minutes of the windows that are looked at, ascending, up to 1440; when left out 15, 60, 180 and 720.",
+    )
+    budget: float | None = Field(
+        default=None, ge=0.01, le=100, description="False pages a week that it may cost; when left out, its part of the workspace's."
+    )
+    sensitivity: float | None = Field(
+        default=None, gt=0, le=0.1, description="Instead of a budget: the p-value below which a count is a surge."
+    )
+    threshold: float | None = Field(
+        default=None, gt=0, le=1e9, description="Instead of both: a plain number that pages; of `share` between 0 and 1."
+    )
+    timezone: str | None = Field(default=None, max_length=60, description="Whose hours and weekdays count; the workspace's when left out.")
+    country: str | None = Field(default=None, max_length=10, description="Whose holidays count; the workspace's when left out.")
+    schedule: list[HoursShape] = Field(default_factory=list, max_length=14, description="When alerts may open; always when left out.")
     least: int = Field(default=DEFAULT_LEAST, ge=1, le=1_000_000, description="Fewer than so many in a window never alert.")
 
 

@@ -144,3 +144,12 @@ def _upper_tails(observed: Lane, mean: Lane, spread: Lane) -> Lane:
     size = 1 / np.maximum(spread, LEAST_SPREAD)
     tails = special.betainc(np.maximum(observed, 1e-9), size, mean / (mean + size))
     return np.where(observed <= 0, 1.0, tails)
+
+
+def lane_of(value: Any, lane: int) -> Any:
+    """One lane of an array, of a list or of a pair of arrays; anything else as it is."""
+    if isinstance(value, list):
+        return [lane_of(one, lane) for one in value]
+    if isinstance(value, tuple):
+        return tuple(lane_of(one, lane) for one in value)
+    return value[lane].item() if isinstance(value, np.ndarray) else value

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from insights.baseline import HOUR_SECONDS
-from insights.lanes import FLOATS, Lane, Lanes
+from insights.lanes import FLOATS, Lane, Lanes, lane_of
 from insights.spikes import SURE, Looked, SpikeConfig
 from insights.strays import Strays
 
@@ -120,6 +120,16 @@ class ShareDetector:
             surging=surging,
             total=best[3],
         )
+
+    def alone(self, lane: int) -> "ShareDetector":
+        """The detector of one of many, with all that it has learned."""
+        one = ShareDetector(self.width, self._config)
+        for name in ("_first", "_negative", "_total", "_squares", "_pairs", "_rows", "_seen", "_step"):
+            setattr(one, name, lane_of(getattr(self, name), lane))
+        for name in one._strays.__slots__:
+            if name != "_lanes":
+                setattr(one._strays, name, lane_of(getattr(self._strays, name), lane))
+        return one
 
     def _before(self, windows: int, lately: Sequence[tuple[Lane, Lane]] | None) -> tuple[Lane, Lane] | None:
         """Sums of the windows before the judged one; None where they are not known."""

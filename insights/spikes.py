@@ -11,7 +11,7 @@ import numpy as np
 from core.errors import InvalidInput
 from insights.baseline import DAY_SECONDS, HOUR_SECONDS, LEAST, Baseline
 from insights.counts import interval, upper_tail
-from insights.lanes import FLOATS, Lane, Lanes
+from insights.lanes import FLOATS, Lane, Lanes, lane_of
 from insights.onset import change_point
 from insights.seasons import Seasons
 from insights.shares import share_interval, share_tail
@@ -356,6 +356,26 @@ class Detector:
                 setattr(mine, name, _mixed(self._lanes, which, getattr(theirs, name), getattr(mine, name)))
         self._counts = _mixed(self._lanes, which, fresh._counts, self._counts)
         self._means = _mixed(self._lanes, which, fresh._means, self._means)
+
+    def alone(self, lane: int) -> "Detector":
+        """The detector of one of many, with all that it has learned."""
+        one = Detector(self.width, self._config, seasons=self._baseline.seasons)
+        for mine, theirs in zip(one._parts(), self._parts(), strict=True):
+            for name in mine.__slots__:
+                if name not in {"_lanes", "seasons"}:
+                    setattr(mine, name, lane_of(getattr(theirs, name), lane))
+        for name in ("_first", "_rows", "_took", "_silent", "_counts", "_means", "_step"):
+            setattr(one, name, lane_of(getattr(self, name), lane))
+        return one
+
+    @property
+    def level(self) -> Lane:
+        """Mean of a window without season."""
+        return self._baseline.level
+
+    def season(self, start: datetime) -> tuple[Lane, Lane]:
+        """Factors of the hour of the day and of the day of the week."""
+        return self._baseline.season(start.timestamp())
 
     def _parts(self) -> list[Baseline | Spread | Strays]:
         return [self._baseline, *self._spreads, self._strays]

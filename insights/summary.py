@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 from insights.spikes import Finding
 from store.records import Measure, Scope, TopicShare
 
-NOUNS: Mapping[Measure, str] = {"negative": "negative feedback", "complaint": "complaints", "volume": "feedback"}
+NOUNS: Mapping[Measure, str] = {
+    "negative": "negative feedback",
+    "complaint": "complaints",
+    "volume": "feedback",
+    "share": "negative feedback",
+    "silence": "feedback",
+}
 MOST_TOPICS = 3
 LONGEST_NAME = 60
 
@@ -27,7 +33,7 @@ def summarize(
     shown = names or {}
     expected = _rounded(finding.expected)
     first = (
-        f"{finding.observed:,} {NOUNS[measure]}{_of(scope, shown)} in {_duration(finding.windows * finding.width)}"
+        f"{finding.observed:,} {NOUNS[measure]}{_of_all(finding)}{_of(scope, shown)} in {_duration(finding.windows * finding.width)}"
         f" where about {expected} {'was' if expected == '1' else 'were'} expected, since {started_at:%Y-%m-%d %H:%M} UTC."
     )
     return f"{first} {_topics(finding, topics, shown)}"
@@ -39,6 +45,10 @@ def _topics(finding: Finding, topics: Sequence[TopicShare], names: Mapping[str, 
         low, high = finding.interval
         return f"No topic stands out; on an ordinary day it is {low:,.0f} to {high:,.0f}."
     return f"Mostly about {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}."
+
+
+def _of_all(finding: Finding) -> str:
+    return "" if finding.total is None else f" of {finding.total:,.0f}"
 
 
 def _of(scope: Scope, names: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from store.records import (
     AlertState,
     Rule,
     Scope,
+    SimilarAlert,
     TopicShare,
     Transition,
 )
@@ -208,6 +209,28 @@ def get_alert(connection: Connection, workspace_id: str, alert_id: str) -> Alert
     if row is None:
         raise NotFound(f"no alert {alert_id[:40]!r} in this workspace")
     return to_alert(row)
+
+
+def similar_alerts(connection: Connection, alert: Alert, most: int = 5) -> list[SimilarAlert]:
+    """Earlier ones of the same measure and scope, newest first, with who ended them and why."""
+    mine = (alerts.c.workspace_id == int(alert.workspace_id)) & (alerts.c.id < int(alert.id))
+    same = (alerts.c.measure == alert.measure) & (alerts.c.scope_key == scope_key(alert.scope))
+    found = connection.execute(select(alerts).where(mine, same).order_by(alerts.c.id.desc()).limit(most)).all()
+    ends = select(alert_transitions).where(alert_transitions.c.alert_id.in_([row.id for row in found]))
+    ended = {row.alert_id: row for row in connection.execute(ends.order_by(alert_transitions.c.id)) if row.to_state == "resolved"}
+    return [
+        SimilarAlert(
+            id=str(row.id),
+            severity=row.severity,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            observed=row.observed,
+            expected=row.expected,
+            ended_by=ended[row.id].actor if row.id in ended and row.state == "resolved" else None,
+            reason=ended[row.id].reason if row.id in ended and row.state == "resolved" else None,
+        )
+        for row in found
+    ]
 
 
 def why_of(connection: Connection, workspace_id: str, alert_id: str) -> dict[str, Any]:

@@ -69,12 +69,12 @@ def _raw(
     connection: Connection, workspace: int, dims: Sequence[str], filters: Mapping[str, str], part: Stretch
 ) -> Select[*tuple[Any, ...]]:
     grain, since, until = part
-    columns = {name: _column(connection, name) for name in dims}
+    columns = {name: value_of(connection, name) for name in dims}
     bucket = start_of(connection, feedback.c.bucket, GRAINS[grain])
     measures = _measures(annotation_topics.c.sentiment if "topic" in dims else annotations.c.sentiment)
     return (
         select(bucket.label("bucket"), *(column.label(name) for name, column in columns.items()), *measures)
-        .select_from(_joined(dims))
+        .select_from(joined(dims))
         .where(feedback.c.workspace_id == workspace, feedback.c.bucket >= since, feedback.c.bucket < until)
         .where(annotation_topics.c.position < MOST_TOPICS if "topic" in dims else true())
         .where(*(column != "" for column in columns.values()))
@@ -83,7 +83,7 @@ def _raw(
     )
 
 
-def _joined(dims: Sequence[str]) -> FromClause:
+def joined(dims: Sequence[str]) -> FromClause:
     rows: FromClause = feedback.join(annotations, annotations.c.feedback_id == feedback.c.id)
     if "topic" in dims:
         rows = rows.join(annotation_topics, annotation_topics.c.feedback_id == feedback.c.id)
@@ -92,7 +92,7 @@ def _joined(dims: Sequence[str]) -> FromClause:
     return rows
 
 
-def _column(connection: Connection, name: str) -> ColumnElement[str]:
+def value_of(connection: Connection, name: str) -> ColumnElement[str]:
     if name.startswith(ATTRIBUTE):
         value: ColumnElement[str] = feedback.c.attributes[name.removeprefix(ATTRIBUTE)].as_string()
         return bytewise(connection, value)

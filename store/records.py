@@ -711,6 +711,20 @@ class AlertQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class SimilarAlert:
+    """An earlier alert of the same measure and scope, with who ended it and why; None while it lasts."""
+
+    id: str
+    severity: Severity
+    started_at: datetime
+    ended_at: datetime | None
+    observed: int
+    expected: float
+    ended_by: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AlertPage:
     """Newest first. `next` asks for the page after; None = there is none."""
 

@@ -19,7 +19,9 @@ from store.tables import touched_buckets, workspaces
 from store.workspaces import get_workspace
 
 GRAIN_OF: Final = {"5m": 5, "1h": 60, "1d": 1440}
-COLUMN_OF: Final[Mapping[Measure, str]] = {"volume": "count", "negative": "negative", "complaint": "complaint"}
+COLUMN_OF: Final[Mapping[Measure, str]] = {
+    "volume": "count", "negative": "negative", "complaint": "complaint", "share": "negative", "silence": "count",
+}  # fmt: skip
 FOREVER: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 LARGEST_PAGE = 10_000
 MOST_SPLITS = 2
@@ -199,6 +201,47 @@ def live_series(
 ) -> list[tuple[datetime, int]]:
     """As series, of the rows that came as they were written: only these may page."""
     return _windows(connection, workspace_id, scope, partial(_live, measure), (since, until), width)
+
+
+Sparse = dict[int, tuple[int, int]]
+"""Number of a window -> what a measure counts in it, and all; empty windows left out."""
+
+
+def grid(
+    connection: Connection,
+    workspace_id: str,
+    scope: Scope,
+    split_by: Sequence[str],
+    measure: Measure,
+    stretch: tuple[datetime, datetime],
+    width: timedelta,
+    *,
+    live: bool = False,
+) -> dict[tuple[str, ...], Sparse]:
+    """The windows of all series that `split_by` makes of `scope`, by their values; without `split_by` of the one series ().
+
+    `stretch`: whole windows of whole buckets. `live`: only rows that came as they were written. Raises InvalidInput for other stretches,
+    and for an unknown dimension.
+    """
+    since, until = stretch
+    if floor_to(until, BUCKET) != until or width < BUCKET or width % BUCKET or (until - since) % width:
+        raise InvalidInput("a series needs windows of whole five-minute buckets", field="width")
+    filters = scope_filters(scope)
+    split = [name for name in dict.fromkeys(split_by) if name not in filters]
+    check_dimensions(split, get_workspace(connection, workspace_id).dimensions, field="split_by")
+    if until <= since:
+        return {}
+    grain = next(grain for grain in (1440, 60, 5) if width % GRAINS[grain] == timedelta() and floor_to(until, GRAINS[grain]) == until)
+    counted = cells(connection, row_id(workspace_id, "workspace"), split, filters, [(grain, since, until)])
+    number: ColumnElement[int] = _live(measure, counted) if live else counted.c[COLUMN_OF[measure]]
+    every: ColumnElement[int] = _live("volume", counted) if live else counted.c["count"]
+    found: dict[tuple[str, ...], Sparse] = {} if split else {(): {}}
+    for start, own, total, *values in connection.execute(select(counted.c.bucket, number, every, *(counted.c[name] for name in split))):
+        windows = found.setdefault(tuple(values), {})
+        place = (start - since) // width
+        before = windows.get(place, (0, 0))
+        windows[place] = (before[0] + int(own), before[1] + int(total))
+    return found
 
 
 def first_seen(connection: Connection, workspace_id: str, scope: Scope) -> datetime | None:

@@ -58,7 +58,7 @@ def list_rules(connection: Connection, workspace_id: str) -> list[Rule]:
 
 def enabled_rules(connection: Connection) -> list[Rule]:
     """The rules in force, of all workspaces: for the detecting worker."""
-    return [_to_rule(row) for row in connection.execute(select(rules).where(rules.c.enabled).order_by(rules.c.id))]
+    return [_to_rule(row) for row in connection.execute(select(rules).where(rules.c.enabled).order_by(rules.c.workspace_id, rules.c.id))]
 
 
 def get_rule(connection: Connection, workspace_id: str, rule_id: str) -> Rule:

@@ -12,8 +12,10 @@ from store.dialect import AnyRow, locked, row_id
 from store.feedback import add_new
 from store.records import NewFeedback, Source, SourceStatus, Stored
 from store.secrets import Vault
-from store.tables import sources
+from store.tables import rollups, sources
 
+DAYS = 1440
+"""Minutes of the widest cells: few hold every source."""
 LONGEST_BACKOFF = timedelta(hours=6)
 
 
@@ -55,6 +57,14 @@ def list_sources(connection: Connection, workspace_id: str) -> list[Source]:
     """Every source of a workspace, oldest first."""
     query = select(sources).where(sources.c.workspace_id == row_id(workspace_id, "workspace")).order_by(sources.c.id)
     return [_to_source(row) for row in connection.execute(query)]
+
+
+def known_sources(connection: Connection, workspace_id: str) -> list[str]:
+    """Names of the configured sources, and of all that feedback was pushed or imported under, in order."""
+    workspace = row_id(workspace_id, "workspace")
+    configured = connection.scalars(select(sources.c.name).where(sources.c.workspace_id == workspace)).all()
+    mine = (rollups.c.workspace_id == workspace) & (rollups.c.grain == DAYS) & (rollups.c.dims == "source")
+    return sorted({*configured, *connection.scalars(select(rollups.c.first).where(mine).distinct())})
 
 
 def get_source(connection: Connection, workspace_id: str, source_id: str) -> Source:

@@ -13,6 +13,7 @@ from nlp.annotator import Annotator
 from scrapers.http import Http
 from store.database import Database
 from store.secrets import Vault
+from workers.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Context:
     http: Http
     webhooks: httpx.Client
     annotator: Annotator | None = None
+    memory: Memory = field(default_factory=Memory)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property

@@ -1,8 +1,10 @@
 """Open, extend and resolve alerts by what the series of the rules look like now, each change with its deliveries in one transaction."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from sqlalchemy import Connection
 
@@ -11,14 +13,22 @@ from core.logs import get_logger
 from store.alerts import end_alert, extend_alert, lock_alert, open_alert, reopen_alert
 from store.database import Database
 from store.records import SEVERITIES, Alert, AlertFigures, Rule
-from store.rules import enabled_rules
+from store.rules import enabled_rules, note_look
+from store.scope import scope_key
 from store.transitions import take_turn
+from workers import calibrate
+from workers.inhibit import Found, choose
+from workers.memory import Memory
 from workers.notify import tell
 from workers.sight import Sight, look
 
 log = get_logger(__name__)
 QUIET = timedelta(hours=1)
 """A surge that was ordinary for so long is over: one that comes in bursts pages once. A backtest waits as long."""
+STEP = timedelta(minutes=5)
+LATE = timedelta(minutes=15)
+"""Looks come every half a minute; when none came for so long, some were lost."""
+LOOKS_BACK = timedelta(hours=24)
 REOPENS_WITHIN = timedelta(hours=2)
 """A surge that comes back so soon after its end is the same one: its alert opens again, instead of a new one that nobody can follow."""
 
@@ -33,36 +43,77 @@ class Detected:
     resolved: int = 0
 
 
-def run(database: Database, *, now: datetime, topic_names: Mapping[str, str]) -> Detected:
-    """Judge every enabled rule of every workspace. `topic_names`: id -> what a summary calls it.
+def run(database: Database, *, now: datetime, topic_names: Mapping[str, str], memory: Memory | None = None) -> Detected:
+    """Judge every enabled rule of every workspace. `topic_names`: id -> what a summary calls it. `memory`: of this process.
 
     Two processes may do it at once, or one twice: each change is made, and told, once. Raises TransientError when the database is away.
     """
     with database.read() as connection:
         rules = enabled_rules(connection)
+    memory = memory or Memory()
+    memory.forget_others([rule.id for rule in rules])
     changes: list[str] = []
-    for rule in rules:
-        try:
-            changes += detect(database, rule, now, topic_names)
-        except PermanentError as error:  # its brand is gone, say: the other rules go on
-            log.warning("detect.rule_failed", rule=rule.id, workspace=rule.workspace_id, reason=str(error))
+    for _, some in groupby(rules, key=lambda rule: rule.workspace_id):
+        changes += detect(database, list(some), now, topic_names, memory)
     made = {name: changes.count(name) for name in ("opened", "reopened", "extended", "resolved")}
     return Detected(**made)
 
 
-def detect(database: Database, rule: Rule, now: datetime, topic_names: Mapping[str, str]) -> list[str]:
-    """Judge one rule and make the changes that follow; what was changed."""
+def detect(database: Database, rules: Sequence[Rule], now: datetime, topic_names: Mapping[str, str], memory: Memory) -> list[str]:
+    """Judge the rules of one workspace and make the changes that follow; what was changed."""
+    sharing = sum(rule.options.budget_from == "workspace" for rule in rules)
+    found: list[Found] = []
+    changes: list[str | None] = []
+    for rule in rules:
+        try:
+            judged = calibrate.run(database, rule, sharing, now) if calibrate.is_due(rule, now) else rule
+            sights = _sights(database, judged, now, topic_names, memory)
+        except PermanentError as error:  # its brand is gone, say: the other rules go on
+            log.warning("detect.rule_failed", rule=rule.id, workspace=rule.workspace_id, reason=str(error))
+            continue
+        found += [Found(judged, sight) for sight in sights if sight.alert is None and sight.finding.surging]
+        changes += [_save(database, judged, sight, now) for sight in sights if sight.alert is not None]
+        _note(database, rule, now)
     with database.read() as connection:
-        sights = list(look(connection, rule, now, topic_names))
-    changes = []
-    for sight in sights:
-        if sight.alert is not None or sight.finding.surging:
-            with database.write() as connection:
-                change = _change(connection, rule, sight, now)
-                if change is not None:
-                    tell(connection, rule.workspace_id, now)
-                    changes.append(change)
-    return changes
+        chosen = choose(connection, rules, found)
+    changes += [_save(database, one.rule, one.sight, now) for one in chosen]
+    return [change for change in changes if change is not None]
+
+
+def missed(looked_at: datetime | None, now: datetime) -> list[datetime]:
+    """Moments between the latest look and now that nobody looked at, oldest first: a surge that came and went meanwhile pages too."""
+    if looked_at is None or not now - looked_at > LATE:
+        return []
+    first = max(looked_at, now - LOOKS_BACK)
+    return [first + number * STEP for number in range(1, math.ceil((now - first) / STEP))]
+
+
+def _sights(database: Database, rule: Rule, now: datetime, topic_names: Mapping[str, str], memory: Memory) -> list[Sight]:
+    """What changes something now, and what surged at a moment that nobody looked at."""
+    before: dict[str, Sight] = {}
+    with database.read() as connection:
+        for moment in missed(rule.looked_at, now):
+            for sight in look(connection, rule, moment, topic_names, memory):
+                if sight.alert is None and sight.finding.surging:
+                    before.setdefault(scope_key(sight.scope), sight)
+        sights = list(look(connection, rule, now, topic_names, memory))
+    seen = {scope_key(sight.scope) for sight in sights if sight.alert is not None or sight.finding.surging}
+    return [*sights, *(sight for key, sight in before.items() if key not in seen)]
+
+
+def _note(database: Database, rule: Rule, now: datetime) -> None:
+    """Remember how far was looked; a clock that was set back does not look at the same hours again."""
+    if rule.looked_at is None or now - rule.looked_at >= STEP or rule.looked_at - now > LOOKS_BACK:
+        with database.write() as connection:
+            note_look(connection, rule, now)
+
+
+def _save(database: Database, rule: Rule, sight: Sight, now: datetime) -> str | None:
+    with database.write() as connection:
+        change = _change(connection, rule, sight, now)
+        if change is not None:
+            tell(connection, rule.workspace_id, now)
+        return change
 
 
 def _change(connection: Connection, rule: Rule, sight: Sight, now: datetime) -> str | None:

@@ -1,26 +1,41 @@
 """What the series of a rule look like now: reads counts, asks insights, changes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection
 
 from core.times import BUCKET, floor_to
+from insights.budget import discoveries
 from insights.onset import onset
+from insights.replays import watcher
+from insights.rules import config_of, dense, is_on, seasons_of
+from insights.seasons import Seasons
 from insights.severity import severity
-from insights.spikes import Finding, SpikeConfig, judge
+from insights.spikes import Finding, SpikeConfig, finding
 from insights.summary import summarize
 from store.alerts import last_ended, open_alerts
 from store.brands import list_brands
+from store.dimensions import filters_scope, scope_filters
 from store.model_changes import comparable_since
 from store.records import Alert, AlertFigures, Counts, Measure, Rule, Scope, TopicShare
-from store.rollups import first_seen, live_series, scopes, series, totals
-from store.scope import scope_key
+from store.rollups import Sparse, first_seen, grid, series, totals
 from store.topics import title_of, workspace_taxonomy
+from store.workspaces import get_workspace
+from workers.memory import LOOKS_BACK_EVERY, Key, Memory, Past, Watcher
+from workers.reasons import Reasons, reasons
 
 HISTORY = timedelta(days=28)
+SETTLED = timedelta(hours=2)
+"""Rows count as live up to two hours after they were written; what is older does not change any more, and can be learned."""
+TALKS_WITHIN = timedelta(days=7)
+"""A source that said nothing for longer is no longer missed."""
 MOST_TOPICS = 5
+FEW = 8
+"""Detectors of more series are taught side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,116 +51,241 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of a rule, seen through windows of which the last ends with the bucket that holds the present.
+    """One series of a rule in the windows of which the last ends with the bucket that holds the present.
 
-    `fresh`: what came before was paged for already and does not page again; None = nothing was.
+    `live`: (what the measure counts, all) of each window, the present one last. `fresh`: what came before was paged for already and does
+    not page again; None = nothing was.
     """
 
-    connection: Connection
-    rule: Rule
+    key: Key
     scope: Scope
-    until: datetime
+    alert: Alert | None
+    live: tuple[tuple[int, int], ...]
     fresh: datetime | None
 
-    @property
-    def width(self) -> timedelta:
-        return timedelta(minutes=self.rule.window_minutes)
 
-    @property
-    def start(self) -> datetime:
-        return self.until - self.width
+class Eye:
+    """Looks at one rule at one moment."""
 
-    def counts(self, since: datetime, until: datetime, width: timedelta) -> list[tuple[datetime, int]]:
-        """All feedback, live or not, in windows."""
-        return series(self.connection, self.rule.workspace_id, self.scope, self.rule.measure, since, until, width)
+    def __init__(self, connection: Connection, rule: Rule, now: datetime, names: Mapping[str, str], memory: Memory) -> None:
+        self._connection, self._rule, self._now, self._memory = connection, rule, now, memory
+        self._workspace = get_workspace(connection, rule.workspace_id)
+        self._config: SpikeConfig = config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least)
+        self._seasons: Seasons = seasons_of(rule.options, self._workspace)
+        own = workspace_taxonomy(connection, rule.workspace_id)
+        self._names = dict(names) | {topic.id: title_of(topic) for topic in (own.topics if own else ())}
+        self._names |= {brand.id: brand.name for brand in list_brands(connection, rule.workspace_id)}
+        self._width = timedelta(minutes=rule.window_minutes)
+        self._until = floor_to(now, BUCKET) + BUCKET
+        self._start = self._until - self._width
+        self._windows = self._config.windows(self._width)[-1]
+        fixed = scope_filters(rule.scope)
+        self._split = [name for name in dict.fromkeys(rule.split_by) if name not in fixed]
 
-    def live(self) -> list[int]:
-        """Live feedback of the windows that are looked at as one, the present one last."""
-        windows = config_of(self.rule).windows(self.width)[-1]
-        since = self.until - windows * self.width
-        buckets = live_series(self.connection, self.rule.workspace_id, self.scope, self.rule.measure, since, self.until, BUCKET)
-        sums = [0] * windows
-        for start, count in buckets:
-            if self.fresh is None or start >= self.fresh:
-                sums[(start - since) // self.width] += count
-        return sums
+    def look(self) -> Iterator[Sight]:
+        """Every series that may change something: those with enough live feedback, and those with an unresolved alert."""
+        watched = self._series()
+        past = self._past([one.key for one in watched])
+        findings = [self._judge(past.watchers[one.key], one) for one in watched]
+        p_values = np.array([one.p_value if one.surging else 1.0 for one in findings])
+        count = self._rule.calibration.series if self._rule.calibration else len(watched)
+        paging = discoveries(p_values, self._rule.sensitivity, count).tolist()
+        may_open = is_on(self._rule.options.schedule, self._now, self._seasons)
+        for one, seen, pages in zip(watched, findings, paging, strict=True):
+            surging = seen.surging and (bool(pages) or self._config.threshold is not None)
+            if surging or one.alert is not None:
+                yield self._sight(one, replace(seen, surging=surging and may_open), past)
 
-    def began(self) -> datetime | None:
-        """When the history begins that the present can be compared with: a new model of the workspace starts a new one."""
-        first = first_seen(self.connection, self.rule.workspace_id, self.scope)
-        if first is None or not of_a_model(self.rule.measure, self.scope):
+    def _series(self) -> list[Series]:
+        rule, stretch = self._rule, (self._until - self._windows * self._width, self._until)
+        alerts = {self._key(alert.scope): alert for alert in open_alerts(self._connection, rule.workspace_id, rule.id)}
+        falls = rule.measure == "silence"
+        live = grid(
+            self._connection, rule.workspace_id, rule.scope, self._split, rule.measure, stretch, BUCKET, live=not falls
+        )  # fmt: skip
+        talking = self._talking() if falls else set[Key]()
+        watched = []
+        for key in sorted({*live, *alerts, *talking}):
+            if not self._is_watched(key) and key not in alerts:
+                continue
+            alert, scope = alerts.get(key), self._scope(key)
+            buckets = live.get(key, {})
+            # Most series are small: one that cannot have enough for an alert is left alone.
+            if alert is None and not falls and sum(own for own, _ in buckets.values()) < rule.least:
+                continue
+            ended = last_ended(self._connection, rule, scope) if alert is None else None
+            fresh = None if ended is None else floor_to(ended, BUCKET) + BUCKET
+            watched.append(Series(key, scope, alert, self._summed(buckets, stretch[0], None if falls else fresh), fresh))
+        return watched
+
+    def _talking(self) -> set[Key]:
+        """Which series said anything lately."""
+        until = floor_to(self._until, timedelta(days=1))
+        stretch = (until - TALKS_WITHIN, until)
+        rule = self._rule
+        return set(grid(self._connection, rule.workspace_id, rule.scope, self._split, rule.measure, stretch, timedelta(days=1)))
+
+    def _summed(self, buckets: Sparse, since: datetime, fresh: datetime | None) -> tuple[tuple[int, int], ...]:
+        sums = [(0, 0)] * self._windows
+        for place, (own, total) in buckets.items():
+            start = since + place * BUCKET
+            if fresh is None or start >= fresh:
+                number = (start - since) // self._width
+                sums[number] = (sums[number][0] + own, sums[number][1] + total)
+        return tuple(sums)
+
+    def _judge(self, detector: Watcher, one: Series) -> Finding:
+        shares = self._rule.measure == "share"
+        counts: list[Any] = [(float(own), float(total)) if shares else float(own) for own, total in one.live]
+        return finding(self._start, self._width, self._config, detector.look(self._start, counts[-1], counts[:-1]))
+
+    # --- the past ----------------------------------------------------------------------------------------------------
+
+    def _past(self, keys: Sequence[Key]) -> Past:
+        """The past of the rule, learned up to where it does not change any more, with a detector for each of these series."""
+        target = self._until - self._width - (SETTLED + self._width - BUCKET) // self._width * self._width
+        past = self._memory.past(self._rule.id)
+        of = (replace(self._rule, calibration=None, looked_at=None, channels=(), sensitivity=0.0), self._seasons, self._model_since())
+        if past is None or past.of != of or past.frontier > target or self._is_another(past):
+            begin = target - HISTORY // self._width * self._width
+            past = Past(of, begin, target, self._now)
+            self._memory.keep(self._rule.id, past)
+        new = [key for key in keys if key not in past.watchers]
+        steps = (target - past.frontier) // self._width
+        if steps > 0 and past.watchers:
+            counts = self._counts(past.frontier, steps, list(past.watchers))
+            for key, windows in counts.items():
+                self._teach(past, key, past.watchers[key], windows, steps)
+        past.frontier += steps * self._width
+        if new:
+            self._build(past, new)
+        return past
+
+    def _is_another(self, past: Past) -> bool:
+        if self._now - past.checked_at < LOOKS_BACK_EVERY or not past.learned:
+            return False
+        past.checked_at = self._now
+        steps = (past.frontier - past.begin) // self._width
+        counts = self._counts(past.begin, steps, list(past.learned))
+        return past.differs({key: sum(own + total for own, total in windows.values()) for key, windows in counts.items()})
+
+    def _build(self, past: Past, keys: Sequence[Key]) -> None:
+        steps = (past.frontier - past.begin) // self._width
+        counts = self._counts(past.begin, steps, keys)
+        shares = self._rule.measure == "share"
+        firsts = np.array([np.inf if (began := self._began(key)) is None else began.timestamp() for key in keys])
+        detector: Any = watcher(self._width, self._config, self._seasons, firsts, shares=shares)
+        if len(keys) > FEW:
+            filled = dense([counts[key] for key in keys], steps, shares=shares)
+            for number in range(steps):
+                row = (filled[0][number], filled[1][number]) if isinstance(filled, tuple) else filled[number]
+                detector.learn(past.begin + number * self._width, row)
+        for lane, key in enumerate(keys):
+            past.watchers[key], past.learned[key] = detector.alone(lane), 0.0
+            if len(keys) > FEW:
+                past.learned[key] = float(sum(own + total for own, total in counts[key].values()))
+            else:
+                self._teach(past, key, past.watchers[key], counts[key], steps, begin=past.begin)
+
+    def _teach(self, past: Past, key: Key, detector: Any, windows: Sparse, steps: int, *, begin: datetime | None = None) -> None:
+        for number in range(steps):
+            own, total = windows.get(number, (0, 0))
+            count = (float(own), float(total)) if self._rule.measure == "share" else float(own)
+            detector.learn((begin or past.frontier) + number * self._width, count)
+        past.learned[key] += float(sum(own + total for own, total in windows.values()))
+
+    def _counts(self, since: datetime, steps: int, keys: Sequence[Key]) -> dict[Key, Sparse]:
+        """All feedback, live or not, of these series in windows."""
+        rule, until = self._rule, since + steps * self._width
+        if len(keys) > FEW or rule.measure == "share":
+            found = grid(self._connection, rule.workspace_id, rule.scope, self._split, rule.measure, (since, until), self._width)
+            return {key: found.get(key, {}) for key in keys}
+        counts = {}
+        for key in keys:
+            counted = grid(self._connection, rule.workspace_id, self._scope(key), (), rule.measure, (since, until), self._width)
+            counts[key] = counted.get((), {})
+        return counts
+
+    def _began(self, key: Key) -> datetime | None:
+        """When the history begins that the present can be compared with: a new model starts a new one."""
+        scope = self._scope(key)
+        first = first_seen(self._connection, self._rule.workspace_id, scope)
+        if first is None or not of_a_model(self._rule.measure, scope):
             return first
-        return max(first, comparable_since(self.connection, self.rule.workspace_id) or first)
+        return max(first, self._model_since() or first)
 
-    def judge(self, live: Sequence[int]) -> Finding:
-        """The present window given the 28 days before it. Live feedback pages, all feedback makes the past."""
-        history = self.counts(self.start - HISTORY // self.width * self.width, self.start, self.width)
-        return judge(history, self.start, live[-1], config_of(self.rule), first_seen=self.began(), lately=live[:-1])
+    def _model_since(self) -> datetime | None:
+        return comparable_since(self._connection, self._rule.workspace_id)
 
-    def figures(self, finding: Finding, started_at: datetime, names: Mapping[str, str]) -> AlertFigures:
+    # --- what is found -----------------------------------------------------------------------------------------------
+
+    def _sight(self, one: Series, seen: Finding, past: Past) -> Sight:
+        if not seen.surging and not seen.elevated:
+            return Sight(one.scope, one.alert, seen, seen.since, None)
+        why = self._why(one, seen, past)
+        if one.alert is None and not why.pages:
+            return Sight(one.scope, one.alert, replace(seen, surging=False), seen.since, None)
+        started_at = self._started(one, seen) if one.alert is None else one.alert.started_at
+        return Sight(one.scope, one.alert, seen, started_at, self._figures(one, seen, started_at, why))
+
+    def _started(self, one: Series, seen: Finding) -> datetime:
+        if self._rule.measure == "silence":
+            return seen.since
+        counts = series(
+            self._connection, self._rule.workspace_id, one.scope, self._rule.measure, seen.since, seen.until, BUCKET
+        )  # fmt: skip
+        began = onset(counts, seen.expected)
+        return began if one.fresh is None else max(began, one.fresh)
+
+    def _why(self, one: Series, seen: Finding, past: Past) -> Reasons:
+        detector = past.watchers[one.key]
+        return reasons(
+            self._connection, self._rule, self._workspace, one.scope, seen, detector, (past.begin, past.frontier), one.fresh
+        )  # fmt: skip
+
+    def _figures(self, one: Series, seen: Finding, started_at: datetime, why: Reasons) -> AlertFigures:
         """What an alert shows of a finding."""
-        by_topic = totals(self.connection, self.rule.workspace_id, finding.since, finding.until, by="topic", scope=self.scope)
-        shares = [TopicShare(topic, measured(counts, self.rule.measure)) for topic, counts in by_topic.items() if topic != self.scope.topic]
+        measure = self._rule.measure
+        by_topic = totals(self._connection, self._rule.workspace_id, seen.since, seen.until, by="topic", scope=one.scope)
+        shares = [TopicShare(topic, measured(counts, measure)) for topic, counts in by_topic.items() if topic != one.scope.topic]
         topics = tuple(sorted((share for share in shares if share.count), key=lambda share: (-share.count, share.topic))[:MOST_TOPICS])
         return AlertFigures(
-            severity=severity(finding),
-            window_minutes=finding.windows * self.rule.window_minutes,
-            observed=finding.observed,
-            expected=finding.expected,
-            interval=finding.interval,
-            p_value=finding.p_value,
+            severity=severity(seen),
+            window_minutes=seen.windows * self._rule.window_minutes,
+            observed=seen.observed,
+            expected=seen.expected,
+            interval=seen.interval,
+            p_value=seen.p_value,
             top_topics=topics,
-            summary=summarize(finding, measure=self.rule.measure, scope=self.scope, started_at=started_at, topics=topics, names=names),
+            summary=summarize(seen, measure=measure, scope=one.scope, started_at=started_at, topics=topics, names=self._names),
+            why=why.figures,
         )
 
+    # --- keys and scopes ---------------------------------------------------------------------------------------------
 
-def look(connection: Connection, rule: Rule, now: datetime, topic_names: Mapping[str, str]) -> Iterator[Sight]:
-    """Every series that may change something: those with enough live feedback, and those with an unresolved alert."""
-    until = floor_to(now, BUCKET) + BUCKET
-    alerts = {scope_key(alert.scope): alert for alert in open_alerts(connection, rule.workspace_id, rule.id)}
-    watched = {scope_key(scope): scope for scope in [*scopes_of(connection, rule, until), *(alert.scope for alert in alerts.values())]}
-    own = workspace_taxonomy(connection, rule.workspace_id)
-    names = dict(topic_names) | {topic.id: title_of(topic) for topic in (own.topics if own else ())}
-    names |= {brand.id: brand.name for brand in list_brands(connection, rule.workspace_id)}
-    for key, scope in watched.items():
-        alert = alerts.get(key)
-        ended = last_ended(connection, rule, scope) if alert is None else None
-        one = Series(connection, rule, scope, until, None if ended is None else floor_to(ended, BUCKET) + BUCKET)
-        live = one.live()
-        # Most series are small, and judging reads 28 days: one that cannot have enough for an alert is left alone.
-        if alert is not None or sum(live) >= rule.least:
-            yield _sight(one, live, alert, names)
+    def _key(self, scope: Scope) -> Key:
+        filters = scope_filters(scope)
+        return tuple(filters.get(name, "") for name in self._split)
+
+    def _scope(self, key: Key) -> Scope:
+        return filters_scope(scope_filters(self._rule.scope) | dict(zip(self._split, key, strict=True)))
+
+    def _is_watched(self, key: Key) -> bool:
+        return all(value in self._rule.options.only.get(name, (value,)) for name, value in zip(self._split, key, strict=True))
 
 
-def scopes_of(connection: Connection, rule: Rule, until: datetime) -> list[Scope]:
-    """The series of a rule that have feedback in the present window."""
-    if not rule.split_by:
-        return [rule.scope]
-    return scopes(connection, rule.workspace_id, rule.split_by, rule.scope, until - timedelta(minutes=rule.window_minutes), until)
-
-
-def _sight(one: Series, live: Sequence[int], alert: Alert | None, names: Mapping[str, str]) -> Sight:
-    finding = one.judge(live)
-    if not finding.surging and not finding.elevated:
-        return Sight(one.scope, alert, finding, finding.since, None)
-    if alert is not None:
-        started_at = alert.started_at
-    else:
-        began = onset(one.counts(finding.since, finding.until, BUCKET), finding.expected)
-        started_at = began if one.fresh is None else max(began, one.fresh)
-    return Sight(one.scope, alert, finding, started_at, one.figures(finding, started_at, names))
-
-
-def config_of(rule: Rule) -> SpikeConfig:
-    """What makes a surge for this rule."""
-    return SpikeConfig(sensitivity=rule.sensitivity, least=rule.least)
+def look(
+    connection: Connection, rule: Rule, now: datetime, topic_names: Mapping[str, str], memory: Memory | None = None
+) -> Iterator[Sight]:
+    """Every series of a rule that may change something, at one moment."""
+    yield from Eye(connection, rule, now, topic_names, memory or Memory()).look()
 
 
 def of_a_model(measure: Measure, scope: Scope) -> bool:
     """Whether another model would count this series otherwise."""
-    return measure != "volume" or scope.topic is not None or scope.language is not None
+    return measure not in {"volume", "silence"} or scope.topic is not None or scope.language is not None
 
 
 def measured(counts: Counts, measure: Measure) -> int:
     """The number that a rule watches."""
-    return counts.count if measure == "volume" else counts.negative if measure == "negative" else counts.complaint
+    return {"negative": counts.negative, "share": counts.negative, "complaint": counts.complaint}.get(measure, counts.count)

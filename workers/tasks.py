@@ -77,7 +77,7 @@ def _roll_up(context: Context) -> tuple[Stage, ...]:
 
 def _detect(context: Context) -> tuple[Stage, ...]:
     names = {topic.id: topic.name["en"] for topic in load_taxonomy().topics}
-    detected = detect.run(context.database, now=utcnow(), topic_names=names)
+    detected = detect.run(context.database, now=utcnow(), topic_names=names, memory=context.memory)
     return ("deliver",) if detected != detect.Detected() else ()
 
 

@@ -60,7 +60,8 @@ def test_tries_a_stored_rule_with_other_fields(flown: Client) -> None:
 
 
 def test_an_empty_workspace_has_no_surges(api: Client) -> None:
-    assert backtest(api) == {"alerts": [], "pages_per_week": 0.0, "series": 0}
+    found = backtest(api)
+    assert (found["alerts"], found["pages_per_week"], found["series"]) == ([], 0.0, 0)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +75,35 @@ def test_an_empty_workspace_has_no_surges(api: Client) -> None:
         ({"scope": {"topic": "delivery"}, "split_by": ["topic"]}, 422, "nothing to split by"),
         ({"window_minutes": 5, "from": "1971-01-01"}, 422, "more than 50,000 windows"),
         ({"sensitivity": 0}, 422, "greater than 0"),
-        ({"measure": "anger"}, 422, "'negative', 'complaint' or 'volume'"),
+        ({"measure": "anger"}, 422, "'negative', 'complaint', 'volume', 'share' or 'silence'"),
     ],
 )
 def test_a_bad_rule_is_told_what_is_valid(flown: Client, body: dict[str, Any], status: int, reason: str) -> None:
     answer = flown.post("/v1/rules/backtest", json=body)
     assert (answer.status_code, reason in answer.json()["detail"]) == (status, True), answer.text
+
+
+def test_a_preview_says_when_a_rule_would_have_paged_and_with_which_budget_not(flown: Client) -> None:
+    answer = flown.post("/v1/rules/preview", json={"name": "airlines", "split_by": ["attributes.airline"], "budget": 1.0})
+    found = answer.json()
+    assert answer.status_code == 200, answer.text
+    assert [one["noticed_at"] for one in found["alerts"]] == ["2026-02-28T10:00:00Z"]
+    assert (found["budget"], found["sensitivity"]) == (1.0, 1e-3)
+    assert found["quiet_budget"] == pytest.approx(found["alerts"][0]["p_value"] * 168 * 2, rel=0.05)
+    assert [one["budget"] for one in found["budgets"]] == [0.1, 0.25, 0.5, 1.0, 2.0, 5.0]
+    assert [rule["name"] for rule in flown.get("/v1/rules").json()["data"]] == []
+
+
+@pytest.mark.parametrize("measure", ["negative", "complaint", "volume", "share", "silence"])
+def test_every_measure_can_be_tried(flown: Client, measure: str) -> None:
+    assert backtest(flown, measure=measure, timezone="America/New_York", country="US")["series"] == 1
+
+
+def test_tries_only_the_values_that_are_named(flown: Client) -> None:
+    assert backtest(flown, split_by=["attributes.airline"], only={"airline": ["American"]})["alerts"] == []
+
+
+def test_tries_a_plain_number(flown: Client) -> None:
+    found = backtest(flown, threshold=40, scope={"attributes": {"airline": "Delta"}})
+    assert [one["hour"] for one in found["alerts"]] == ["2026-02-28T09:00:00Z"]
+    assert (found["sensitivity"], found["budgets"]) == (None, [])

@@ -1,0 +1,207 @@
+"""What rules watch beside plain surges: shares, silence, numbers; and what is one surge, one voice and no surge at all."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from store.alerts import list_alerts, why_of
+from store.database import Database
+from store.records import Alert, AlertQuery, Author, NewFeedback, Rule, RuleOptions, Scope, Workspace
+from store.rules import create_rule, get_rule
+from store.workspaces import set_dimensions
+from tests.builders import NOW
+from tests.workers.test_detect import MINUTE, NAMES, five_ordinary_days, put, rows, settle, surge
+from workers import detect
+from workers.detect import Detected
+from workers.memory import Memory
+
+HOUR = timedelta(hours=1)
+
+
+def a_rule(
+    database: Database, workspace: Workspace, *, name: str = "one", measure: str = "negative", scope: Scope | None = None,
+    split_by: tuple[str, ...] = (), options: RuleOptions | None = None, least: int = 8,
+) -> Rule:  # fmt: skip
+    with database.write() as connection:
+        return create_rule(
+            connection, workspace.id, name=name, measure=measure, scope=scope or Scope(), split_by=split_by, window_minutes=60,  # type: ignore[arg-type] # one of the measures
+            sensitivity=1e-4, least=least, channels=(), enabled=True, now=NOW, options=options or RuleOptions(),
+        )  # fmt: skip
+
+
+def look(database: Database, *, minutes: float = 0, memory: Memory | None = None) -> Detected:
+    return detect.run(database, now=NOW + minutes * MINUTE, topic_names=NAMES, memory=memory)
+
+
+def alerts(database: Database, workspace: Workspace) -> list[Alert]:
+    with database.read() as connection:
+        return list(reversed(list_alerts(connection, workspace.id, AlertQuery(), limit=100, cursor=None).rows))
+
+
+def by(author: str, some: list[NewFeedback]) -> list[NewFeedback]:
+    return [replace(one, author=Author(id=author)) for one in some]
+
+
+def test_more_talk_is_not_more_anger(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace, measure="share")
+    five_ordinary_days(database, workspace)
+    put(database, workspace, rows(45, since=NOW - 10 * MINUTE, minutes=10), live=True)
+    put(database, workspace, rows(35, since=NOW - 10 * MINUTE, minutes=10, text="parcel"), live=True)
+    settle(database)
+    assert look(database) == Detected()
+
+
+def test_the_same_talk_with_more_anger_pages(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace, measure="share")
+    five_ordinary_days(database, workspace)
+    surge(database, workspace, 60)
+    settle(database)
+    assert look(database).opened == 1
+    alert = alerts(database, workspace)[0]
+    assert (alert.measure, alert.observed) == ("share", 60)
+
+
+def test_a_plain_number_pages_whatever_is_usual(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace, measure="volume", options=RuleOptions(threshold=12))
+    surge(database, workspace, 12)
+    settle(database)
+    assert look(database).opened == 1
+
+
+def test_a_source_that_goes_quiet_is_an_alert_of_its_own(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace, measure="silence", split_by=("source",))
+    five_ordinary_days(database, workspace)
+    assert look(database, minutes=-30) == Detected()
+    assert look(database, minutes=8 * 60).opened == 1
+    alert = alerts(database, workspace)[0]
+    assert (alert.measure, alert.scope.source, alert.observed) == ("silence", "api", 0)
+    surge(database, workspace, 20, now=NOW + 9 * HOUR, text="parcel")
+    settle(database, now=NOW + 9 * HOUR)
+    assert sum(look(database, minutes=9 * 60 + minute).resolved for minute in range(0, 100, 10)) == 1
+
+
+def test_a_spike_that_rests_on_a_silent_source_does_not_page(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace, name="silent", measure="silence", split_by=("source",))
+    five_ordinary_days(database, workspace)
+    assert look(database, minutes=8 * 60).opened == 1
+    a_rule(database, workspace, name="spike")
+    surge(database, workspace, 60, now=NOW + 8.2 * HOUR)
+    settle(database, now=NOW + 8.2 * HOUR)
+    assert look(database, minutes=8.2 * 60).opened == 0
+
+
+def test_a_source_that_was_just_connected_is_not_silent(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace, measure="silence", split_by=("source",))
+    put(database, workspace, rows(200, since=NOW - 30 * HOUR, minutes=600), live=True)
+    settle(database)
+    assert look(database) == Detected()
+
+
+def test_one_surge_is_one_alert_of_the_narrowest_cause(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        set_dimensions(connection, workspace.id, ["airline"], NOW)
+    a_rule(database, workspace, name="all")
+    a_rule(database, workspace, name="topics", split_by=("topic",))
+    a_rule(database, workspace, name="languages", split_by=("language",))
+    a_rule(database, workspace, name="airlines", split_by=("attributes.airline",))
+    narrow = a_rule(database, workspace, name="both", split_by=("attributes.airline", "topic"))
+    five_ordinary_days(database, workspace)
+    put(database, workspace, of_delta(rows(120, since=NOW - 119 * HOUR, minutes=118 * 60)), live=False)
+    put(database, workspace, of_delta(rows(50, since=NOW - 10 * MINUTE, minutes=10)), live=True)
+    settle(database)
+    assert look(database).opened == 1
+    alert = alerts(database, workspace)[0]
+    assert (alert.rule_id, alert.scope) == (narrow.id, Scope(topic="delivery", attributes={"airline": "Delta"}))
+    with database.read() as connection:
+        others = why_of(connection, workspace.id, alert.id)["stands_for"]
+    assert len(others) == 4
+    assert look(database, minutes=5).opened == 0
+
+
+def of_delta(some: list[NewFeedback]) -> list[NewFeedback]:
+    return [replace(one, attributes={"airline": "Delta"}) for one in some]
+
+
+def test_one_loud_author_counts_once(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace)
+    five_ordinary_days(database, workspace)
+    put(database, workspace, by("troll", rows(40, since=NOW - 10 * MINUTE, minutes=10)), live=True)
+    settle(database)
+    assert look(database) == Detected()
+
+
+def test_a_text_that_is_copied_counts_once(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace)
+    five_ordinary_days(database, workspace)
+    copies = [replace(one, text="the parcel is late again, what a shame") for one in rows(40, since=NOW - 10 * MINUTE, minutes=10)]
+    put(database, workspace, copies, live=True)
+    settle(database)
+    assert look(database) == Detected()
+
+
+def test_says_how_many_people_said_it(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace)
+    five_ordinary_days(database, workspace)
+    surge(database, workspace, 30)
+    put(database, workspace, by("troll", rows(10, since=NOW - 9 * MINUTE, minutes=8, text="late troll")), live=True)
+    settle(database)
+    assert look(database).opened == 1
+    with database.read() as connection:
+        why = why_of(connection, workspace.id, alerts(database, workspace)[0].id)
+    assert (why["observed"]["raw"], why["observed"]["effective"], why["observed"]["authors"]) == (40, 31, 1)
+    assert why["contributions"][0]["dimension"] == "topic"
+    assert len(why["texts"]["first"]) == 3
+
+
+def test_a_surge_that_came_and_went_while_nobody_looked_pages(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace)
+    five_ordinary_days(database, workspace)
+    assert look(database, minutes=-15) == Detected()
+    surge(database, workspace)
+    settle(database)
+    assert look(database, minutes=6 * 60).opened == 1
+    assert look(database, minutes=6 * 60) == Detected()
+    assert look(database, minutes=5 * 60) == Detected()
+    assert alerts(database, workspace)[0].started_at == NOW - 10 * MINUTE
+
+
+def test_ordinary_hours_that_nobody_looked_at_do_not_page(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace)
+    five_ordinary_days(database, workspace)
+    put(database, workspace, rows(18, since=NOW - 30 * MINUTE, minutes=360), live=True)
+    settle(database)
+    look(database, minutes=-30)
+    assert look(database, minutes=6 * 60) == Detected()
+
+
+def test_what_is_remembered_is_what_is_stored(database: Database, workspace: Workspace) -> None:
+    """Looking on with a memory finds what looking anew finds, also when the past became another one."""
+    rule = a_rule(database, workspace)
+    five_ordinary_days(database, workspace)
+    memory = Memory()
+    surge(database, workspace, 9)
+    settle(database)
+    for minute in range(-600, 0, 50):
+        look(database, minutes=minute, memory=memory)
+    put(database, workspace, rows(4000, since=NOW - timedelta(days=4), minutes=90 * 60), live=False)
+    surge(database, workspace, 50)
+    settle(database)
+    look(database, memory=memory)
+    kept = memory.past(rule.id)
+    fresh = Memory()
+    look(database, minutes=1, memory=fresh)
+    anew = fresh.past(rule.id)
+    assert kept is not None
+    assert anew is not None
+    assert kept.learned[()] > 4000
+    assert kept.learned == anew.learned
+
+
+def test_a_budget_becomes_a_threshold_by_replaying_the_past(database: Database, workspace: Workspace) -> None:
+    rule = a_rule(database, workspace, options=RuleOptions(budget_from="workspace"), split_by=("topic",))
+    five_ordinary_days(database, workspace)
+    look(database)
+    with database.read() as connection:
+        calibration = get_rule(connection, workspace.id, rule.id).calibration
+    assert calibration is not None
+    assert (calibration.series, calibration.pages, calibration.budget, calibration.sensitivity) == (1, 0, 1.0, 1e-3)
+    assert 0.6 < calibration.weeks < 0.8

@@ -1,0 +1,63 @@
+"""Once a day the past is replayed for every rule that has a budget of false pages, and its threshold set by it."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from core.times import floor_to
+from insights.budget import calibrate
+from insights.replays import replay_all
+from insights.rules import beginnings, budget_of, config_of, dense, seasons_of
+from store.database import Database
+from store.dimensions import scope_filters
+from store.records import Calibration, Rule
+from store.rollups import grid
+from store.rules import calibrate_rule
+from store.workspaces import get_workspace
+
+EVERY = timedelta(days=1)
+MOST_WINDOWS = 24 * 7 * 8
+"""Eight weeks of hours; less of narrower windows."""
+MOST_SERIES = 2_000
+
+
+def is_due(rule: Rule, now: datetime) -> bool:
+    """Whether a rule's threshold follows from a budget and was not looked at for a day."""
+    if rule.options.budget_from == "sensitivity":
+        return False
+    return rule.calibration is None or not timedelta() <= now - rule.calibration.at < EVERY
+
+
+def run(database: Database, rule: Rule, sharing: int, now: datetime) -> Rule:
+    """Replay a rule's past and keep what follows; the rule with its new threshold. `sharing`: rules that share the workspace's budget."""
+    calibration = calibrated(database, rule, sharing, now)
+    with database.write() as connection:
+        calibrate_rule(connection, rule, calibration)
+    return replace(rule, calibration=calibration, sensitivity=calibration.sensitivity)
+
+
+def calibrated(database: Database, rule: Rule, sharing: int, now: datetime) -> Calibration:
+    """What replaying the past makes of a rule's budget."""
+    width = timedelta(minutes=rule.window_minutes)
+    until = floor_to(now, width)
+    since = until - MOST_WINDOWS * width
+    split = [name for name in rule.split_by if name not in scope_filters(rule.scope)]
+    with database.read() as connection:
+        workspace = get_workspace(connection, rule.workspace_id)
+        found = grid(connection, rule.workspace_id, rule.scope, split, rule.measure, (since, until), width)
+    # A series that never had enough for an alert in all that time is no test that could fail.
+    series = [windows for windows in found.values() if sum(own for own, _ in windows.values()) >= rule.least][:MOST_SERIES]
+    budget = budget_of(rule.options, workspace, sharing) or 0.0
+    config = config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least)
+    firsts = beginnings(series, since, width)
+    replay = replay_all(
+        since,
+        width,
+        dense(series, MOST_WINDOWS, shares=rule.measure == "share"),
+        config,
+        seasons=seasons_of(rule.options, workspace),
+        first_seen=firsts,
+    )
+    known = max((until.timestamp() - float(first) for first in firsts), default=0.0)
+    weeks = max(known / timedelta(days=7).total_seconds(), 1e-6)
+    threshold = calibrate(budget, len(series), weeks, replay.peaks)
+    return Calibration(now, budget, threshold.sensitivity, len(series), round(weeks, 3), threshold.pages)

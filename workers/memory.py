@@ -1,0 +1,51 @@
+"""What a worker remembers between two looks: the detectors of each rule, with all that lies two hours back learned once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from insights.share_detector import ShareDetector
+from insights.spikes import Detector
+
+Key = tuple[str, ...]
+"""The values of the dimensions that a rule splits by."""
+Watcher = Detector | ShareDetector
+MOST_REMEMBERED = 20_000
+"""Series of all rules; each takes some kilobytes."""
+LOOKS_BACK_EVERY = timedelta(minutes=5)
+"""An import, an erasure or another annotation of the past is noticed so soon; until then the past is as it was."""
+
+
+@dataclass
+class Past:
+    """One rule's. `of`: what the detectors depend on; `begin`, `frontier`: what they learned; `learned`: sum of each series in there."""
+
+    of: object
+    begin: datetime
+    frontier: datetime
+    checked_at: datetime
+    watchers: dict[Key, Watcher] = field(default_factory=dict)
+    learned: dict[Key, float] = field(default_factory=dict)
+
+    def differs(self, sums: Mapping[Key, float]) -> bool:
+        """Whether the past is another one by now."""
+        return any(sums.get(key, 0.0) != number for key, number in self.learned.items())
+
+
+class Memory:
+    """The pasts of all rules that one process looks at. Losing it costs time, and nothing else."""
+
+    def __init__(self) -> None:
+        self._pasts: dict[str, Past] = {}
+
+    def past(self, rule_id: str) -> Past | None:
+        return self._pasts.get(rule_id)
+
+    def keep(self, rule_id: str, past: Past) -> None:
+        self._pasts[rule_id] = past
+        if sum(len(one.watchers) for one in self._pasts.values()) > MOST_REMEMBERED:
+            self._pasts = {rule_id: past}
+
+    def forget_others(self, rule_ids: Sequence[str]) -> None:
+        """Keep what these rules remember."""
+        self._pasts = {key: past for key, past in self._pasts.items() if key in set(rule_ids)}
