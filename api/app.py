@@ -50,6 +50,7 @@ from nlp.annotator import Annotator
 from nlp.topics import load_taxonomy
 from store.database import Database
 from store.records import ConnectorSpec
+from store.rules import ensure_default_rule
 from store.secrets import Vault
 from store.workspaces import create_workspace, find_workspace
 
@@ -129,6 +130,7 @@ def default_caller(database: Database, now: datetime) -> Caller:
     """Who everybody is with KOE_AUTH=off: the administrator of the workspace `default`."""
     with database.write() as connection:
         workspace = find_workspace(connection, "default") or create_workspace(connection, "default", now)
+        ensure_default_rule(connection, workspace.id, now)
     return Caller(workspace.id, ("admin",), None)
 
 

@@ -38,6 +38,41 @@ def records(counts: Floats, per_day: int) -> Floats:
     return scores
 
 
+def holt_winters(counts: Floats, per_day: int) -> Floats:
+    """Additive Holt-Winters with the season of a day (level 0.05, trend 0.001, season 0.1). The score is the error over the mean absolute
+    error so far, exponentially forgotten, times 1.25: standard deviations of a normal distribution."""
+    season = np.zeros(per_day)
+    first = counts[:per_day]
+    level, trend, error = float(first.mean()), 0.0, max(float(np.abs(first - first.mean()).mean()), 0.8)
+    season[: len(first)] = first - level
+    scores = np.zeros(len(counts))
+    for row in range(per_day, len(counts)):
+        place = row % per_day
+        ahead = level + trend + season[place]
+        off = counts[row] - ahead
+        scores[row] = off / (1.25 * error) if row >= 7 * per_day else 0.0
+        error = 0.995 * error + 0.005 * max(abs(off), 0.1)
+        level, before = level + trend + 0.05 * off, level
+        trend += 0.001 * (level - before - trend)
+        season[place] += 0.1 * off
+    return scores
+
+
+def advec(counts: Floats, per_day: int) -> Floats:
+    """As Twitter's AnomalyDetectionVec does (seasonal hybrid ESD: Hochenbaum et al. 2017), with the past alone: the season is the median of
+    each hour in the last 14 days, the score how many median absolute deviations (times 1.4826) the rest lies from the median."""
+    window = 14 * per_day
+    scores = np.zeros(len(counts))
+    for row in range(7 * per_day, len(counts)):
+        past = counts[max(row % per_day, row - window) : row]
+        past = past[len(past) % per_day :]
+        usual = np.median(past.reshape(-1, per_day), axis=0)
+        rest = (past.reshape(-1, per_day) - usual).ravel()
+        deviation = 1.4826 * np.median(np.abs(rest - np.median(rest)))
+        scores[row] = (counts[row] - usual[0] - np.median(rest)) / max(deviation, 1.0)
+    return scores
+
+
 def _moments(counts: Floats, window: int) -> tuple[Floats, Floats]:
     """Mean and standard deviation of the `window` rows before each (of all before it, while there are fewer)."""
     rows = np.arange(len(counts))
@@ -57,5 +92,7 @@ BASELINES: dict[str, tuple[Scorer, float]] = {
     "mean + 5 sd": (deviations, 5.0),
     "seasonal z-score 4": (seasonal_deviations, 4.0),
     "record": (records, 1.1),
+    "Holt-Winters 5": (holt_winters, 5.0),
+    "ADVec-like 6": (advec, 6.0),
 }
 """Name -> (rule, threshold)."""

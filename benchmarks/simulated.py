@@ -12,6 +12,8 @@ HOUR = timedelta(hours=1)
 WEEKS = 8
 HOURS_A_WEEK = 168
 Family = Literal["poisson", "negative binomial", "bursty"]
+HOLIDAYS = (32, 35, 60)
+"""Days since START that Germany rests: Good Friday, Easter Monday, Labour Day (which lies behind the end)."""
 FAMILIES: tuple[Family, ...] = ("poisson", "negative binomial", "bursty")
 LEVELS = (0.2, 500.0)
 SIZES = (1.5, 20.0)
@@ -52,11 +54,11 @@ def simulate(rng: np.random.Generator, *, planting: bool) -> Simulated:
 
 
 def _means(rng: np.random.Generator, level: float) -> Floats:
-    """A day with one or two humps, quieter weekends, and a trend of up to a doubling or halving in eight weeks."""
+    """A day with one or two humps, quieter weekends and holidays, and a trend of up to a doubling or halving in eight weeks."""
     hours = np.arange(WEEKS * HOURS_A_WEEK)
     peak, second = rng.uniform(0, 24, 2)
     season = rng.uniform(0, 1.2) * np.cos((hours - peak) * np.pi / 12) + rng.uniform(0, 0.4) * np.cos((hours - second) * np.pi / 6)
-    weekend = rng.uniform(0, 0.6) * ((hours // 24) % 7 >= 5)
+    weekend = rng.uniform(0, 0.6) * (((hours // 24) % 7 >= 5) | np.isin(hours // 24, HOLIDAYS))
     mean = np.exp(season - weekend + rng.uniform(-0.7, 0.7) * hours / len(hours))
     return np.asarray(mean * level / mean.mean())
 

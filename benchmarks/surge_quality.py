@@ -1,19 +1,21 @@
 """How well surges are found, and how often somebody is paged for nothing, beside the rules that others publish.
 
 What: (1) the score of the Numenta Anomaly Benchmark (NAB v1, standard and low-FP profile; 0 = nothing found, 100 = perfect) on labelled
-series of brand mentions; (2) of simulated series: recall by size of surge, delay, and false pages a week; (3) the surges of a real stream
-of complaints to airlines. All with the one default setting, ours beside mean + k standard deviations, a seasonal z-score and a record rule.
+series of brand mentions; (2) of simulated series: recall by size of surge, delay, and false pages a week; all of them as one workspace with
+a budget of false pages; (3) the surges of a real stream of complaints to airlines. All with the one default setting, ours beside mean + k
+standard deviations, a seasonal z-score, Holt-Winters, a rule like Twitter's ADVec, and a record rule.
 
 Method: every rule sees the rows in order and only those before the present one. A rule pages when its score passes its threshold, and not
 again within 24 hours. (1) needs a folder with the series and `windows.json`. (2) `--series` series of eight weeks with surges of 1.5 to 20
 times, from 0.2 to 500 an hour, and as many without any; the first two weeks are not counted. A surge counts as found when a page falls
 between its start and the hour after its end; one that never reaches the floor of 8 an hour in the mean is left out. For the simulated
-hours every rule needs at least 8. (3) reads tweets and the sentiment that people gave them.
+hours every rule needs at least 8. A budget's threshold is calibrated on the first five weeks of the quiet series and counted on the last
+three. (3) reads what `koe classify` wrote of the tweets, or the tweets and the sentiment that people gave them.
 
 Correctness check: the scorer of (1) gives 100 to pages at the start of each window and 0 to none, and every page of a series that is cut
 short is a page of the whole series.
 
-    python -m benchmarks.surge_quality [--nab FOLDER] [--airlines STREAM.jsonl.gz --sentiment LABELS.jsonl.gz]
+    python -m benchmarks.surge_quality [--nab FOLDER] [--airlines CLASSIFIED.jsonl | --airlines STREAM.jsonl.gz --sentiment LABELS.jsonl.gz]
                                        [--series 300] [--seed 1] [--json]
 """
 
@@ -24,23 +26,27 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
 from benchmarks.baselines import BASELINES, Floats
-from benchmarks.simulated import HOUR, HOURS_A_WEEK, START, Simulated, simulate
+from benchmarks.simulated import HOUR, HOURS_A_WEEK, START, WEEKS, Simulated, simulate
 from core.times import floor_to, parse_time
 from insights.backtest import BacktestInput, backtest_rows, read_inputs
-from insights.spikes import SpikeConfig, replay, surges
+from insights.budget import calibrate, sensitivity_of
+from insights.replays import Replay, replay_all
+from insights.seasons import Seasons
+from insights.spikes import SpikeConfig
 
 OURS = "koe"
 REST = timedelta(hours=24)
 FLOOR = 8
 FIRST_WEEKS = 2
+BUDGETS = (1.0, 5.0, 20.0)
 SIZES = ((1.5, 2.0), (2.0, 3.0), (3.0, 5.0), (5.0, 10.0), (10.0, 20.1))
 FALSE_HIT = {"standard": 0.11, "low-FP": 0.22}
 UNSCORED_SHARE, UNSCORED_MOST = 0.15, 750
@@ -54,6 +60,7 @@ class Report(TypedDict, total=False):
 
     nab: dict[str, dict[str, float]]
     simulated: dict[str, dict[str, float]]
+    budgets: dict[str, dict[str, float]]
     airlines: list[str]
     microseconds_a_row: float
 
@@ -69,8 +76,9 @@ def main() -> None:
     with_surges = [simulate(rng, planting=True) for _ in range(options.series)]
     without = [simulate(rng, planting=False) for _ in range(options.series)]
     report["simulated"] = {name: simulated(rule, with_surges, without) for name, rule in rules(five_minutes=False).items()}
+    report["budgets"] = {f"budget {budget:g} a week": budgeted(budget, with_surges, without) for budget in BUDGETS}
     report["microseconds_a_row"] = speed(without[0])
-    if options.airlines and options.sentiment:
+    if options.airlines:
         report["airlines"] = list(airlines(options.airlines, options.sentiment))
     print(json.dumps(report, indent=1) if options.json else "\n".join(table(report)))
     if not options.json:
@@ -195,8 +203,51 @@ def simulated(rule: Rule, with_surges: Sequence[Simulated], without: Sequence[Si
     for one in without:
         tally.false += sum(page >= FIRST_WEEKS * HOURS_A_WEEK for page in rule(rows_of(one)))
         tally.weeks += len(one.counts) / HOURS_A_WEEK - FIRST_WEEKS
+    return figures(tally)
+
+
+def figures(tally: Tally) -> dict[str, float]:
     recall = {f"recall {low:g}-{high:.0f}x": tally.found[n] / max(tally.seen[n], 1) for n, (low, high) in enumerate(SIZES)}
     return {"false pages a week": tally.false / tally.weeks, **recall, "delay in hours": sum(tally.delays) / max(len(tally.delays), 1)}
+
+
+def budgeted(budget: float, with_surges: Sequence[Simulated], without: Sequence[Simulated]) -> dict[str, float]:
+    """All series are one workspace. Its threshold is calibrated on the weeks up to CALIBRATED of the quiet series and used from then on."""
+    quiet = replayed(without)
+    past = replace(quiet, looked=quiet.looked._replace(**{name: head(getattr(quiet.looked, name)) for name in KEPT}))
+    threshold = calibrate(budget, len(without), past.weeks, past.peaks)
+    tally = Tally(Counter(), Counter(), [])
+    paging = quiet.paging(threshold.sensitivity)
+    tally.false = sum(row >= CALIBRATED * HOURS_A_WEEK for lane in range(len(without)) for row in rested(paging[:, lane]))
+    tally.weeks = WEEKS - CALIBRATED
+    loud = replayed(with_surges)
+    for lane, one in enumerate(with_surges):
+        count_found(tally, one, rested(loud.looked.surging[:, lane] & (loud.looked.p_value[:, lane] < threshold.sensitivity)))
+    return figures(tally) | {"p-value": threshold.sensitivity}
+
+
+CALIBRATED = 5
+KEPT = ("p_value", "surging", "elevated")
+
+
+def head(values: Floats) -> Floats:
+    return values[: CALIBRATED * HOURS_A_WEEK]
+
+
+def replayed(series: Sequence[Simulated]) -> Replay:
+    counts = np.stack([one.counts for one in series], axis=1)
+    unknown = np.full(len(series), np.inf)
+    return replay_all(
+        START, HOUR, counts, SpikeConfig(), seasons=Seasons("UTC", "DE"), first_seen=unknown, since=FIRST_WEEKS * HOURS_A_WEEK
+    )
+
+
+def rested(paging: Floats) -> list[int]:
+    paged: list[int] = []
+    for row in np.flatnonzero(paging):
+        if not paged or row - paged[-1] >= REST // HOUR:
+            paged.append(int(row))
+    return paged
 
 
 def rows_of(one: Simulated) -> Rows:
@@ -228,36 +279,47 @@ def speed(one: Simulated) -> float:
 # --- (3) a real stream -----------------------------------------------------------------------------------------------
 
 
-def airlines(stream: Path, labels: Path) -> Iterator[str]:
-    """The surges of negative tweets of each airline."""
-    with gzip.open(labels, "rt", encoding="utf-8") as lines:
-        sentiment = {row["text"]: row["sentiment"] for row in map(json.loads, lines)}
+def airlines(stream: Path, labels: Path | None) -> Iterator[str]:
+    """The surges of negative tweets of each airline, all of them one workspace with a budget of one page a week."""
+    sentiment = {} if labels is None else {row["text"]: row["sentiment"] for row in lines_of(labels)}
     hours: dict[str, Counter[datetime]] = {}
-    with gzip.open(stream, "rt", encoding="utf-8") as lines:
-        for row in {row["external_id"]: row for row in map(json.loads, lines)}.values():
-            counts = hours.setdefault(row["attributes"]["airline"], Counter())
-            counts[floor_to(parse_time(row["created_at"]), HOUR)] += sentiment.get(row["text"]) not in {"neutral", "positive"}
-    last = max(max(counts) for counts in hours.values())
-    for airline, counts in sorted(hours.items()):
-        first = min(counts)
-        series = [(first + number * HOUR, counts[first + number * HOUR]) for number in range((last - first) // HOUR + 1)]
-        for surge in surges(replay(series, None, SpikeConfig())):
-            peak = surge.peak
-            began, noticed, ended = (f"{moment:%d %b %H:%M}" for moment in (surge.started_at, surge.findings[0].until, surge.ended_at))
-            seen = f"{peak.observed} in {peak.windows} h against {peak.expected:.0f}, p = {peak.p_value:.1g}"
-            yield f"{airline}: from {began}, noticed {noticed}, until {ended}; {seen}"
+    for row in {row["external_id"]: row for row in lines_of(stream)}.values():
+        counts = hours.setdefault(row["attributes"]["airline"], Counter())
+        said = row["annotation"]["sentiment"]["label"] if labels is None else sentiment.get(row["text"], "negative")
+        counts[floor_to(parse_time(row["created_at"]), HOUR)] += said == "negative"
+    first, last = min(min(counts) for counts in hours.values()), max(max(counts) for counts in hours.values())
+    names = sorted(hours)
+    moments = [first + number * HOUR for number in range((last - first) // HOUR + 1)]
+    counted = np.array([[float(hours[name][moment]) for name in names] for moment in moments])
+    began = np.array([min(hours[name]).timestamp() for name in names])
+    replay = replay_all(first, HOUR, counted, SpikeConfig(), seasons=Seasons("America/New_York"), first_seen=began)
+    for lane, surge in replay.surges(sensitivity_of(1.0, len(names))):
+        peak = surge.peak
+        start, noticed, ended = (f"{moment:%d %b %H:%M}" for moment in (surge.started_at, surge.findings[0].until, surge.ended_at))
+        seen = f"{peak.observed} in {peak.windows} h against {peak.expected:.0f}, p = {peak.p_value:.1g}"
+        yield f"{names[lane]}: from {start}, noticed {noticed}, until {ended}; {seen}"
+
+
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
 
 
 # --- what is printed -------------------------------------------------------------------------------------------------
 
 
 def table(report: Report) -> Iterator[str]:
-    for title, figures in (("labelled series (NAB)", report.get("nab")), ("simulated series", report["simulated"])):
-        if not figures:
+    tables = (
+        ("labelled series (NAB)", report.get("nab")),
+        ("simulated series", report["simulated"]),
+        ("one workspace of all", report["budgets"]),
+    )
+    for title, lines in tables:
+        if not lines:
             continue
-        columns = list(figures[OURS])
+        columns = list(next(iter(lines.values())))
         yield f"\n{title:<24}" + "".join(f"{column:>20}" for column in columns)
-        for name, values in figures.items():
+        for name, values in lines.items():
             yield f"{name:<24}" + "".join(f"{values[column]:>20.3g}" for column in columns)
     yield f"\nours takes {report['microseconds_a_row']:.0f} microseconds a row"
     yield from report.get("airlines", [])

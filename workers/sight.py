@@ -22,7 +22,7 @@ from store.brands import list_brands
 from store.dimensions import filters_scope, scope_filters
 from store.model_changes import comparable_since
 from store.records import Alert, AlertFigures, Counts, Measure, Rule, Scope, TopicShare
-from store.rollups import Sparse, first_seen, grid, series, totals
+from store.rollups import Sparse, first_seen, grid, series, sums, totals
 from store.topics import title_of, workspace_taxonomy
 from store.workspaces import get_workspace
 from workers.memory import LOOKS_BACK_EVERY, Key, Memory, Past, Watcher
@@ -165,9 +165,8 @@ class Eye:
         if self._now - past.checked_at < LOOKS_BACK_EVERY or not past.learned:
             return False
         past.checked_at = self._now
-        steps = (past.frontier - past.begin) // self._width
-        counts = self._counts(past.begin, steps, list(past.learned))
-        return past.differs({key: sum(own + total for own, total in windows.values()) for key, windows in counts.items()})
+        rule, stretch = self._rule, (past.begin, past.frontier)
+        return past.differs(sums(self._connection, rule.workspace_id, rule.scope, self._split, rule.measure, stretch))
 
     def _build(self, past: Past, keys: Sequence[Key]) -> None:
         steps = (past.frontier - past.begin) // self._width
