@@ -101,7 +101,8 @@ def shown(rule: Rule) -> RuleOut:
 def fields_of(rule: Rule) -> RuleIn:
     """A stored rule as somebody would send it."""
     out = shown(rule).model_dump(include=set(RuleIn.model_fields))
-    return RuleIn.model_validate(out | {"sensitivity": rule.sensitivity if rule.options.budget_from == "sensitivity" else None})
+    fixed = rule.options.budget_from == "sensitivity" and rule.options.threshold is None
+    return RuleIn.model_validate(out | {"sensitivity": rule.sensitivity if fixed else None})
 
 
 @router.get("", summary="All rules")
@@ -183,6 +184,8 @@ def merge(old: RuleIn, change: RuleFields) -> RuleIn:
         given = dict.fromkeys(ONE_OF) | given
     if "window_minutes" in given and "windows" not in given:
         given["windows"] = []
+    if given.get("windows") and "window_minutes" not in given:
+        given["window_minutes"] = given["windows"][0]
     return old.model_copy(update={name: value for name, value in given.items() if name in RuleIn.model_fields})
 
 

@@ -46,6 +46,23 @@ def test_a_change_leaves_the_rest_as_it_was(api: Client) -> None:
     assert changed["scope"]["language"] == "en"
 
 
+def test_of_budget_sensitivity_and_number_one_replaces_the_others(api: Client) -> None:
+    make(api, measure="volume", threshold=50.0, windows=[30, 60])
+    shown = [api.patch("/v1/rules/1", json=change).json() for change in ({"least": 9}, {"budget": 2.0}, {"sensitivity": 1e-4})]
+    assert [(one["threshold"], one["budget"], one["budget_from"]) for one in shown] == [
+        (50.0, None, "sensitivity"),
+        (None, 2.0, "rule"),
+        (None, None, "sensitivity"),
+    ]
+    assert shown[2]["sensitivity"] == 1e-4
+
+
+def test_the_shortest_window_is_the_one_that_is_judged(api: Client) -> None:
+    assert make(api, windows=[15, 60, 180])["window_minutes"] == 15
+    assert api.patch("/v1/rules/1", json={"windows": [30, 60]}).json()["window_minutes"] == 30
+    assert api.patch("/v1/rules/1", json={"window_minutes": 120}).json()["windows"] == []
+
+
 def test_rules_are_listed_and_deleted(api: Client) -> None:
     make(api)
     assert [rule["id"] for rule in api.get("/v1/rules").json()["data"]] == ["1"]
