@@ -18,8 +18,8 @@ MOST_SENSITIVE = 1e-3
 """However large the budget: beyond, pages are noise by design, and nobody who states a budget wants to use it up."""
 CERTAIN = 1e-3
 STEP = 10 ** (-1 / 3)
-COMPATIBLE = 0.05
-"""A past that pages so often by chance with this probability, or a larger one, is within the budget."""
+COMPATIBLE = 0.5
+"""A past that pages so often by chance with this probability, or a larger one, is within the budget: no more often than was agreed."""
 
 
 @dataclass(frozen=True, slots=True)

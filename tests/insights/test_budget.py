@@ -12,8 +12,8 @@ def test_a_budget_is_shared_by_all_series_and_hours_of_a_week() -> None:
 
 
 def test_a_past_that_pages_as_often_as_agreed_leaves_the_threshold_alone() -> None:
-    found = calibrate(1.0, 10, 8, lambda p: [1e-5] * 9)
-    assert (found.sensitivity, found.pages) == (sensitivity_of(1.0, 10), 9)
+    found = calibrate(1.0, 10, 8, lambda p: [1e-5] * 8)
+    assert (found.sensitivity, found.pages) == (sensitivity_of(1.0, 10), 8)
 
 
 def test_a_past_that_pages_too_often_lowers_it_until_it_does_not() -> None:
