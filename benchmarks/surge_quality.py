@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.baselines import BASELINES, Floats
 from benchmarks.simulated import HOUR, HOURS_A_WEEK, START, WEEKS, Simulated, simulate
@@ -242,7 +243,7 @@ def replayed(series: Sequence[Simulated]) -> Replay:
     )
 
 
-def rested(paging: Floats) -> list[int]:
+def rested(paging: NDArray[np.bool_]) -> list[int]:
     paged: list[int] = []
     for row in np.flatnonzero(paging):
         if not paged or row - paged[-1] >= REST // HOUR:
