@@ -36,14 +36,14 @@ def topic(axis: int, examples: int = 0) -> TopicVectors:
 def test_finds_what_lies_near_and_leaves_ordinary_feedback_alone(examples: int) -> None:
     scorer = TopicScorer([topic(0, examples), topic(1, examples)], BACKGROUND)
     of_first, ordinary = scorer.probabilities(directions(50, seed=3, towards=0)), scorer.probabilities(directions(200, seed=4))
-    assert (of_first[:, 0] >= 0.5).mean() > 0.9
-    assert (of_first[:, 1] < 0.5).all()
-    assert (ordinary < 0.5).mean() > 0.9
+    assert (of_first >= scorer.thresholds).mean(axis=0)[0] > 0.9
+    assert not (of_first >= scorer.thresholds)[:, 1].any()
+    assert (ordinary < scorer.thresholds).mean() > 0.9
 
 
 def test_a_topic_alone_needs_no_other() -> None:
     scorer = TopicScorer([topic(2)], BACKGROUND)
-    assert (scorer.probabilities(directions(50, seed=5, towards=2)) >= 0.5).mean() > 0.9
+    assert (scorer.probabilities(directions(50, seed=5, towards=2)) >= scorer.thresholds).mean() > 0.9
 
 
 def test_an_answer_does_not_depend_on_the_texts_beside_it() -> None:
