@@ -41,6 +41,22 @@ def test_finds_what_lies_near_and_leaves_ordinary_feedback_alone(examples: int) 
     assert (ordinary < scorer.thresholds).mean() > 0.9
 
 
+def test_in_a_field_of_its_own_a_text_speaks_of_few_topics() -> None:
+    field = directions(1, seed=30)[0]
+
+    def in_the_field(vectors: Floats) -> Floats:
+        moved = vectors + 2 * field
+        units: Floats = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+        return units
+
+    given = [topic(axis, 8) for axis in range(12)]
+    topics = [TopicVectors(one.id, in_the_field(one.names), in_the_field(one.examples)) for one in given]
+    scorer = TopicScorer(topics, BACKGROUND)
+    said = scorer.probabilities(in_the_field(directions(60, seed=31, towards=3))) >= scorer.thresholds
+    assert said[:, 3].mean() > 0.9
+    assert said.sum(axis=1).mean() < 3
+
+
 def test_a_topic_alone_needs_no_other() -> None:
     scorer = TopicScorer([topic(2)], BACKGROUND)
     assert (scorer.probabilities(directions(50, seed=5, towards=2)) >= scorer.thresholds).mean() > 0.9
