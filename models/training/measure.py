@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from models.evaluation.metrics import binary_f1, expected_calibration_error, f1, macro_f1
+from models.evaluation.metrics import binary_f1, expected_calibration_error, f1, macro_f1, share
 from models.training.calibrate import ROWS_OF_A_SET
 from models.training.data import Example, mix, topic_ids
 from models.training.development import Judgements, development_rows, judge
@@ -84,7 +84,8 @@ def print_calibration(rows: Judgements, bundle: Bundle, temperature: float) -> N
     answered = confidence >= bundle.heads.abstain_below
     error = expected_calibration_error(confidence, list(right))
     print(f"## calibration on {len(right)} rows: error {error:.4f}, accuracy {right.mean():.4f}")
-    print(f"answered {answered.mean():.3f}, accuracy of those {right[answered].mean():.4f}, of the others {right[~answered].mean():.4f}")
+    accurate, less = share(right[answered]), share(right[~answered])
+    print(f"answered {answered.mean():.3f}, accuracy of those {accurate:.4f}, of the others {less:.4f}")
 
 
 def print_topics(rows: Judgements, bundle: Bundle, temperature: float) -> None:

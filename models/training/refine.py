@@ -1,4 +1,4 @@
-"""Fits the topic head again on the exported body's own vectors, where a pass over the rows costs a second instead of an hour.
+"""Fits the heads for topics and complaints again on the exported body's own vectors: a pass over the rows costs a second, not an hour.
 
     python -m models.training.refine --data DATA_FOLDER --model MODEL_FOLDER
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from models.training.data import STRONG, Example, example_of, load
+from models.training.data import STRONG, Example, Mark, example_of, load
 from models.training.development import presence_labels
 from models.training.network import Head
 from models.training.pooled import pooled
@@ -34,10 +34,13 @@ ROWS_OF_A_BIG_SET = {
     "absita_it": 3_500,
     "acos_en": 4_000,
     "bitext_support": 3_600,
+    "ijcnlp2017_feedback": 8_000,
+    "complaints_tweets": 3_000,
 }
 ORDINARY = 150  # rows of a set without topic labels that name none: what silence looks like
 # Weights of annotators' labels, of keywords, and of silence; keywords count more than in training, for rare topics have little else.
 WEIGHTS = {1.0: 1.0, 0.3: 0.6, 0.1: 0.3}
+GUESSED = 0.1  # weight of a complaint that was guessed from the sentiment
 EPOCHS, BATCH, RATE = 12, 256, 5e-4
 TEXTS = 512
 LONGEST = 600  # characters of a text that are read
@@ -50,13 +53,17 @@ def rows_to_refine_on(data: Path) -> list[Example]:
     for row in load(data, split="train", limits=ROWS_OF_A_BIG_SET, limit=ROWS_OF_A_SET):
         by_set.setdefault(row["source"], []).append(example_of(row))
     for examples in by_set.values():
-        if any(mark.weight == STRONG for example in examples for mark in example.presence.values()):
+        if any(mark.weight == STRONG for example in examples for mark in _marks(example)):
             chosen += examples
             continue
         naming = [example for example in examples if any(mark.value for mark in example.presence.values())]
         silent = [example for example in examples if not any(mark.value for mark in example.presence.values())]
         chosen += naming + silent[:ORDINARY]
     return chosen
+
+
+def _marks(example: Example) -> list[Mark]:
+    return [*example.presence.values(), *([example.complaint] if example.complaint else [])]
 
 
 def vectors_of(texts: Sequence[str], bundle: Bundle, threads: int) -> NDArray[np.float32]:
@@ -92,21 +99,30 @@ def refit(head: Head, vectors: Tensor, present: Tensor, weight: Tensor, *, seed:
             schedule.step()
 
 
+def complaint_labels(examples: Sequence[Example]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(n, 1) weights of complaint labels, a guess counting GUESSED, 0 where nothing is known; and whether they say that it complains."""
+    marks = [example.complaint for example in examples]
+    weight = [0.0 if mark is None else 1.0 if mark.weight == STRONG else GUESSED for mark in marks]
+    return np.array(weight, np.float32)[:, None], np.array([bool(mark and mark.value) for mark in marks])[:, None]
+
+
 def refine(data: Path, model: Path, *, threads: int, seed: int = 1) -> int:
-    """Replaces the presence head in a model folder; returns the number of rows it was fitted on."""
+    """Fits the heads for topics and complaints of a model folder anew; returns the number of rows they were fitted on."""
     bundle = load_bundle(model)
     examples = rows_to_refine_on(data)
     random.Random(seed).shuffle(examples)
+    vectors = torch.from_numpy(vectors_of([example.text for example in examples], bundle, threads))
     weight, present = presence_labels(examples)
+    labels = {"presence": (counted_weights(weight), present), "complaint": complaint_labels(examples)}
     with np.load(model / HEADS) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    head = Head(bundle.hidden, len(bundle.heads.topics))
-    head.load_state_dict(
-        {name.removeprefix("presence."): torch.from_numpy(v) for name, v in arrays.items() if name.startswith("presence.")}
-    )
-    vectors = torch.from_numpy(vectors_of([example.text for example in examples], bundle, threads))
-    refit(head, vectors, torch.from_numpy(present.astype(np.float32)), torch.from_numpy(counted_weights(weight)), seed=seed)
-    arrays |= {f"presence.{name}": value.numpy() for name, value in head.state_dict().items()}
+    for task, (counted, true) in labels.items():
+        head = Head(bundle.hidden, true.shape[1])
+        head.load_state_dict(
+            {name.removeprefix(f"{task}."): torch.from_numpy(v) for name, v in arrays.items() if name.startswith(f"{task}.")}
+        )
+        refit(head, vectors, torch.from_numpy(true.astype(np.float32)), torch.from_numpy(counted), seed=seed)
+        arrays |= {f"{task}.{name}": value.numpy() for name, value in head.state_dict().items()}
     np.savez(model / HEADS, **arrays)
     record_checksum(model)
     return len(examples)
@@ -126,7 +142,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    print(f"topic head fitted on {refine(arguments.data, arguments.model, threads=arguments.threads)} rows")
+    print(f"heads for topics and complaints fitted on {refine(arguments.data, arguments.model, threads=arguments.threads)} rows")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.evaluation.metrics import binary_f1, expected_calibration_error, f1, interval_of_macro_f1, macro_f1
+from models.evaluation.metrics import binary_f1, expected_calibration_error, f1, interval_of_macro_f1, macro_f1, share
 from models.training.calibrate import ROWS_OF_A_SET
 from models.training.data import Example, Row, example_of, load, mix
 from models.training.development import Judgements, development_rows, is_labelled, judge
@@ -217,9 +217,9 @@ def print_calibration(unseen: Judgements, bundle: Bundle, emotion: tuple[int, fl
     shares = softmax(three.logits["sentiment"], bundle.heads.temperatures["sentiment"])
     right, answered = shares.argmax(-1) == three.sentiments(), shares.max(-1) >= bundle.heads.abstain_below
     print(
-        f"\nAccuracy {100 * right.mean():.1f} on all {len(right):,} rows; {100 * right[answered].mean():.1f} on the "
+        f"\nAccuracy {100 * right.mean():.1f} on all {len(right):,} rows; {100 * share(right[answered]):.1f} on the "
         f"{100 * answered.mean():.1f} % that are answered (confidence {bundle.heads.abstain_below} and more), "
-        f"{100 * right[~answered].mean():.1f} on the others."
+        f"{100 * share(right[~answered]):.1f} on the others."
     )
 
 
