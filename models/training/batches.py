@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from models.training.data import Example, segments
+from models.training.emotion_labels import covered_by, shares_of
+from nlp.clean import clean
 from nlp.encode import Tokenizer, WordVectors
 
 UNKNOWN = -100  # torch's ignored label
@@ -38,6 +40,10 @@ class Targets:
     presence: Tensor
     presence_weight: Tensor
     topic_sentiment: Tensor
+    emotion: Tensor
+    emotion_covered: Tensor
+    emotion_weight: Tensor
+    sentiment_weight: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Batch:
 
 def encode(windows: Sequence[list[Example]], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
     """Ids of every example, cut so that the window fits; an example that no longer fits is left out."""
-    parts = [segments(example.text) for window in windows for example in window]
+    parts = [[clean(part) for part in segments(example.text)] for window in windows for example in window]
     encoded = iter(tokenizer.encode([part for group in parts for part in group]))
     ids = iter([[piece for _ in group for piece in next(encoded)] for group in parts])
     return [_fit(window, [next(ids) for _ in window], max_tokens - 2) for window in windows]
@@ -104,7 +110,7 @@ def targets(examples: Sequence[Example], topics: int) -> Targets:
             presence[row, topic], weight[row, topic] = mark.value, mark.weight
         for topic, value in example.topic_sentiment.items():
             polarity[row, topic] = value
-    complaints = [example.complaint for example in examples]
+    complaints, emotions = [example.complaint for example in examples], [example.emotion for example in examples]
     return Targets(
         sentiment=torch.tensor([UNKNOWN if example.sentiment is None else example.sentiment for example in examples]),
         binary=torch.tensor([example.binary for example in examples]),
@@ -113,4 +119,8 @@ def targets(examples: Sequence[Example], topics: int) -> Targets:
         presence=torch.from_numpy(presence),
         presence_weight=torch.from_numpy(weight),
         topic_sentiment=torch.from_numpy(polarity),
+        emotion=torch.from_numpy(shares_of(emotions)),
+        emotion_covered=torch.from_numpy(covered_by(emotions)),
+        emotion_weight=torch.tensor([emotion.weight if emotion else 0.0 for emotion in emotions]),
+        sentiment_weight=torch.tensor([example.sentiment_weight for example in examples]),
     )

@@ -20,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from models.training.emotion_labels import EmotionExample, emotion_example, emotion_mappings
+
 HERE = Path(__file__).parent
 SENTIMENTS = ("negative", "neutral", "positive")
 STRONG, WEAK, ABSENT_BY_GUESS = 1.0, 0.3, 0.1  # weights of an annotator's word, of a keyword or star rating, and of silence
@@ -27,6 +29,9 @@ SENTENCE_END = re.compile(r"(?<=[.!?…؟।۔])\s+|(?<=[。！？])|\n+")
 # Scripts written without spaces (Thai, kana, Han, Hangul compounds): a keyword may begin anywhere.
 NO_SPACES = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 FEEDBACK_DOMAINS = frozenset({"review", "app_review", "survey", "support"})
+FELT = 0.4  # weight of a sentiment that was guessed from emotions
+GLAD, UPSET = frozenset({"joy"}), frozenset({"anger", "disgust", "fear", "sadness"})
+FEELING = frozenset({"brighter_emotions", "tweeteval_emotion", "indonlu_emot"})  # posts whose writers speak for themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class Example:
     presence: Mapping[int, Mark]
     topic_sentiment: Mapping[int, int]
     packable: bool
+    emotion: EmotionExample | None = None
+    sentiment_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +128,30 @@ def example_of(row: Mapping[str, Any]) -> Example:
     source: str = row["source"]
     labels = mapping_of(source, row.get("variant"))
     sentiment = _sentiment(row)
+    emotion = emotion_example(row) if source in emotion_mappings() else None
+    felt = _felt(emotion) if sentiment is None else None
     presence, topic_sentiment = _topics(row, labels)
     return Example(
         text=row["text"],
         language=row["lang"],
         source=source,
         split=row["split"],
-        sentiment=sentiment,
-        binary=bool(mix()[source].get("binary")),
+        sentiment=sentiment if felt is None else felt,
+        binary=bool(mix()[source].get("binary")) or felt is not None,
         complaint=_complaint(row, sentiment),
         presence=presence,
         topic_sentiment=topic_sentiment,
         packable=labels is not None and bool(row.get("aspects")) and len(row["text"]) < 160,
+        emotion=emotion,
+        sentiment_weight=1.0 if felt is None else FELT,
     )
+
+
+def _felt(emotion: EmotionExample | None) -> int | None:
+    """What emotions say of a sentiment that nobody labelled: joy alone is positive, displeasure alone is negative."""
+    if emotion is None or emotion.source not in FEELING:
+        return None
+    return 2 if emotion.emotions == GLAD else 0 if emotion.emotions <= UPSET else None
 
 
 def _sentiment(row: Mapping[str, Any]) -> int | None:

@@ -19,12 +19,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
 from models.evaluation.metrics import expected_calibration_error, macro_f1
-from models.training.emotion_rows import EmotionExample, development_emotions, training_emotions
-from models.training.network import Head
+from models.training.emotion_labels import EmotionExample, covered_by, shares_of
+from models.training.emotion_rows import development_emotions, training_emotions
+from models.training.network import Head, emotion_loss
 from models.training.refine import record_checksum, vectors_of
 from nlp.bundle import HEADS, load_bundle
 from nlp.calibrate import fit_temperature, softmax
@@ -56,23 +55,6 @@ class EmotionReport:
     calibration_error: float
     sets: tuple[Group, ...]
     languages: tuple[Group, ...]
-
-
-def shares_of(examples: Sequence[EmotionExample]) -> Floats:
-    """(n, 7): 1 shared between the emotions of each row."""
-    return np.array([[(label in one.emotions) / len(one.emotions) for label in EMOTIONS] for one in examples], np.float32)
-
-
-def covered_by(examples: Sequence[EmotionExample]) -> NDArray[np.bool_]:
-    """(n, 7): whether the annotators of each row were asked for the emotion."""
-    return np.array([[label in one.covers for label in EMOTIONS] for one in examples], np.bool_)
-
-
-def emotion_loss(logits: Tensor, shares: Tensor, covered: Tensor, weight: Tensor) -> Tensor:
-    """Weighted cross-entropy with soft targets (n, 7), over the covered emotions only."""
-    log = functional.log_softmax(logits.masked_fill(~covered, -1e4), -1)
-    losses = -(shares * log.masked_fill(~covered, 0.0)).sum(-1)
-    return (losses * weight).sum() / weight.sum()
 
 
 def fit_head(vectors: Floats, examples: Sequence[EmotionExample], *, seed: int) -> Head:

@@ -25,25 +25,16 @@ from torch import Tensor
 
 from models.training.batches import encode
 from models.training.data import Mix, load, topic_ids
+from models.training.network import HF_LAYER
 from nlp.backend import padded_batches
 from nlp.bundle import BODY, EMBEDDINGS, FILES, FORMAT, HEADS, TOKENIZER, sha256_of
 from nlp.encode import Tokenizer, WordVectors
 from nlp.heads import SENTIMENTS, TASKS
 from nlp.torch_backend import Body
 
-NAME, VERSION = "koe-e5-small", "1"
+NAME, VERSION = "koe-e5-small", "2"
 MAX_TOKENS = 128
 CALIBRATION_TEXTS = 300
-HF_LAYER = {
-    "query": "attention.self.query",
-    "key": "attention.self.key",
-    "value": "attention.self.value",
-    "attended": "attention.output.dense",
-    "attended_norm": "attention.output.LayerNorm",
-    "inner": "intermediate.dense",
-    "output": "output.dense",
-    "output_norm": "output.LayerNorm",
-}
 
 
 def body_of(backbone: Path, weights: Mapping[str, Tensor]) -> Body:

@@ -9,12 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import BertConfig, BertModel
 
-HEADS = {"sentiment": 3, "complaint": 1}
+from nlp.body_weights import read_body
+from nlp.bundle import BODY
+from nlp.bundle import HEADS as HEADS_FILE
+
+HEADS = {"sentiment": 3, "complaint": 1, "emotion": 7}
+# Our names of a layer's parts -> those of Hugging Face's BertModel.
+HF_LAYER = {
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "attended": "attention.output.dense",
+    "attended_norm": "attention.output.LayerNorm",
+    "inner": "intermediate.dense",
+    "output": "output.dense",
+    "output_norm": "output.LayerNorm",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +42,7 @@ class Answers:
     complaint: Tensor
     presence: Tensor
     topic_sentiment: Tensor
+    emotion: Tensor
 
 
 class Head(nn.Module):
@@ -50,6 +68,7 @@ class Network(nn.Module):
         self.body = BertModel(config, add_pooling_layer=False)
         self.topics = topics
         sizes = {**HEADS, "presence": topics, "topic_sentiment": topics * 3}
+        sizes["embedding"] = config.hidden_size
         self.heads = nn.ModuleDict({name: Head(config.hidden_size, size) for name, size in sizes.items()})
 
     def states(self, vectors: Tensor, mask: Tensor) -> Tensor:
@@ -64,6 +83,7 @@ class Network(nn.Module):
             self.heads["complaint"](pooled).squeeze(-1),
             self.heads["presence"](pooled),
             self.heads["topic_sentiment"](pooled).unflatten(-1, (self.topics, 3)),
+            self.heads["emotion"](pooled),
         )
 
 
@@ -74,6 +94,13 @@ def mean_of_units(states: Tensor, unit: Tensor, count: int) -> Tensor:
     sums = torch.zeros(count, flat.shape[-1], device=flat.device).index_add(0, number[content], flat[content])
     sizes = torch.bincount(number[content], minlength=count).clamp(min=1)
     return sums / sizes.unsqueeze(-1)
+
+
+def emotion_loss(logits: Tensor, shares: Tensor, covered: Tensor, weight: Tensor) -> Tensor:
+    """Weighted cross-entropy with soft targets (n, 7), over the covered emotions only."""
+    log = functional.log_softmax(logits.masked_fill(~covered, -1e4), -1)
+    losses = -(shares * log.masked_fill(~covered, 0.0)).sum(-1)
+    return (losses * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
 def body_config(backbone: Path) -> BertConfig:
@@ -104,6 +131,28 @@ def new_network(backbone: Path, topics: int) -> Network:
     left = set(missing) - {"embeddings.word_embeddings.weight"}
     if left or unexpected:
         raise ValueError(f"{backbone / 'body.safetensors'}: missing {sorted(left)}, unexpected {sorted(unexpected)}")
+    return network
+
+
+def network_of_model(backbone: Path, model: Path, topics: int) -> Network:
+    """A network that goes on where an exported model stands: its int8 body read back to float, and its heads where it has them."""
+    network = new_network(backbone, topics)
+    arrays = read_body(model / BODY).arrays
+    renamed = {
+        "embeddings.position_embeddings.weight": arrays["positions"],
+        "embeddings.token_type_embeddings.weight": np.zeros((2, network.body.config.hidden_size), np.float32),
+        "embeddings.LayerNorm.weight": arrays["norm.weight"],
+        "embeddings.LayerNorm.bias": arrays["norm.bias"],
+    }
+    for layer in range(network.body.config.num_hidden_layers):
+        for ours, theirs in HF_LAYER.items():
+            for kind in ("weight", "bias"):
+                renamed[f"encoder.layer.{layer}.{theirs}.{kind}"] = arrays[f"layers.{layer}.{ours}.{kind}"]
+    network.body.load_state_dict({name: torch.from_numpy(value) for name, value in renamed.items()}, strict=False)
+    with np.load(model / HEADS_FILE) as stored:
+        network.heads.load_state_dict(
+            {name: torch.from_numpy(stored[name]) for name in stored.files if name.split(".")[0] in network.heads}, strict=False
+        )
     return network
 
 

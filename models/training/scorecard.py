@@ -21,7 +21,8 @@ from models.evaluation.metrics import binary_f1, expected_calibration_error, f1,
 from models.training.calibrate import ROWS_OF_A_SET
 from models.training.data import Example, Row, example_of, load, mix
 from models.training.development import Judgements, development_rows, is_labelled, judge
-from models.training.emotion_rows import EmotionExample, development_emotions
+from models.training.emotion_labels import EmotionExample
+from models.training.emotion_rows import development_emotions
 from models.training.refine import vectors_of
 from nlp.bundle import Bundle, load_bundle
 from nlp.calibrate import sigmoid, softmax

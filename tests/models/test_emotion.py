@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.training.data import mix
-from models.training.emotion_rows import emotion_example, emotion_mappings
+from models.training.emotion_labels import emotion_example, emotion_mappings
 from tests import needs
 
 
@@ -51,7 +51,8 @@ def test_an_emotion_that_was_not_asked_for_is_not_unlearnt() -> None:
     needs.torch()
     import torch
 
-    from models.training.emotion import covered_by, emotion_loss, shares_of
+    from models.training.emotion_labels import covered_by, shares_of
+    from models.training.network import emotion_loss
     from store.records import EMOTIONS
 
     example = emotion_example(a_row("tweeteval_emotion", "joy"))

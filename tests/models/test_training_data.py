@@ -72,3 +72,13 @@ def test_the_mix_is_reproducible_and_sees_all_rows_before_any_again() -> None:
     drawn = [window[0].text for window in first.draw(10)]
     assert sorted(drawn) == sorted(row["text"] for row in rows)
     assert drawn == [window[0].text for window in second.draw(10)]
+
+
+def test_emotions_say_the_sentiment_of_a_post_that_nobody_labelled() -> None:
+    def felt(*emotions: str, source: str = "brighter_emotions") -> int | None:
+        example = example_of(a_row(source, emotions=list(emotions)))
+        assert example.binary is (example.sentiment is not None)  # it was never said that nothing is neutral
+        return example.sentiment
+
+    assert (felt("joy"), felt("anger", "sadness"), felt("joy", "sadness"), felt("surprise"), felt()) == (2, 0, None, None, None)
+    assert felt("joy", source="xed") is None  # in a film others speak
