@@ -11,12 +11,14 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import (
+    acknowledge_page,
     alerts,
     backtest,
     brands,
     channels,
     classify,
     corrections,
+    deliveries,
     docs_page,
     feedback,
     health,
@@ -59,8 +61,8 @@ THREADS = 16
 DESCRIPTION = """What customers say, in any language, and what it means: sentiment and topics of each piece of feedback,
 themes over all of it, and an alert when complaints surge. Errors are `application/problem+json` (RFC 9457)."""
 NOUNS = (
-    classify, feedback, similar, corrections, imports, trends, themes, brands, sources, backtest, rules, alerts, why, channels, silences,
-    policies, schedules, keys, workspace, taxonomy, health, metrics_page, docs_page,
+    classify, feedback, similar, corrections, imports, trends, themes, brands, sources, backtest, rules, alerts, why, channels,
+    deliveries, silences, policies, schedules, keys, workspace, taxonomy, health, metrics_page, docs_page, acknowledge_page,
 )  # fmt: skip
 """One file each, with a `router`. `backtest` stands before `rules`: its path would be read as the id of a rule."""
 

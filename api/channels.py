@@ -1,64 +1,123 @@
-"""/v1/channels: where alerts go; a target that is private is refused, and its signing secret is shown once."""
+"""/v1/channels: where alerts go; a target that is private is refused, and its secrets go in and never come out."""
 
+import base64
 import secrets
-from contextlib import suppress
 from datetime import datetime
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
 
-from fastapi import APIRouter, Response
-from pydantic import Field
+from anyio import current_time, sleep, to_thread
+from fastapi import APIRouter, Query, Response
+from pydantic import ConfigDict, Field, field_validator
 
 from api.auth import Manager, Reader
+from api.channel_kinds import sort_fields
+from api.deliveries import DeliveryOut
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import Route
 from api.schemas import EVERY_CALL, Body, Name, Out, problems
-from api.services import With
+from api.services import Services, With
 from core.errors import InvalidInput
-from core.network import ForbiddenAddress, check_public
-from store.channels import create_channel, delete_channel, get_channel, list_channels
-from store.deliveries import enqueue_test, list_deliveries
+from store.channels import create_channel, delete_channel, get_channel, list_channels, secrets_of, update_channel
+from store.deliveries import enqueue_test, get_delivery, list_deliveries, resend_dead
+from store.records import ChannelKind, ChannelLanguage, Delivery, HealthState
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"], route_class=Route, responses=problems(*EVERY_CALL))
-PORTS = {"http": 80, "https": 443}
+PATIENCE_SECONDS = 15.0
+"""How long a test waits for what the receiver says: a little more than a sender over HTTP does."""
+GENERAL = frozenset({"name", "kind", "language", "time_zone", "include_quotes", "enabled"})
+"""Fields that every kind has; all others are its own."""
+Url = Annotated[str, Field(min_length=1, max_length=2000)]
+Word = Annotated[str, Field(min_length=1, max_length=255)]
 
 
-class ChannelIn(Body):
-    name: Name = Field(examples=["on-call"])
-    kind: Literal["webhook"] = "webhook"
-    url: str = Field(
-        max_length=2000,
-        description="https://... that takes POST; what follows the host is secret.",
-        examples=["https://hooks.example.com/koe"],
+class ChannelFields(Body):
+    """What a kind of channel may take."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    url: Url | None = Field(
+        default=None, description="webhook, slack, apprise: where it posts. Secret.", examples=["https://hooks.example.com/koe"]
     )
-    signing_secret: str | None = Field(default=None, min_length=16, max_length=200, description="Made for you when left out.")
+    signing_secret: str | None = Field(
+        default=None, min_length=16, max_length=200, description="webhook: made for you when left out. Secret."
+    )
+    routing_key: Word | None = Field(default=None, description="pagerduty: the integration key of an Events API v2 integration. Secret.")
+    token: Word | None = Field(default=None, description="slack: a bot's token with the scope chat:write. Secret.")
+    channel: Word | None = Field(default=None, description="slack: where the bot posts, by id or name.")
+    api_url: Url | None = Field(default=None, description="pagerduty, slack: the API's address, where it is not the usual one.")
+    host: Word | None = Field(default=None, description="email: the SMTP server.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="email: 587 when left out.")
+    security: Literal["starttls", "tls", "none"] | None = Field(default=None, description="email: starttls when left out.")
+    username: Word | None = None
+    password: Word | None = Field(default=None, description="email. Secret.")
+    sender: Word | None = Field(default=None, alias="from", description="email: whose address it bears.")
+    to: list[Word] | None = Field(default=None, max_length=50, description="email: who gets it.")
+
+    def own(self) -> dict[str, Any]:
+        """The fields of the kind that were given; None takes one away."""
+        return {name: value for name, value in self.model_dump(exclude_unset=True, by_alias=True).items() if name not in GENERAL}
+
+
+class ChannelIn(ChannelFields):
+    name: Name = Field(examples=["on-call"])
+    kind: ChannelKind = "webhook"
+    language: ChannelLanguage = Field(default="en", description="Of the text of its alerts.")
+    time_zone: str = Field(default="UTC", max_length=64, description="Of the times in it: Asia/Tokyo, Europe/Berlin, ...")
+    include_quotes: bool = Field(default=False, description="Whether it shows what customers wrote.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return check_time_zone(value)
+
+
+class ChannelChange(ChannelFields):
+    """What is left out stays; a secret that is given replaces the old one; null takes a field away."""
+
+    name: Name | None = None
+    language: ChannelLanguage | None = None
+    time_zone: str | None = Field(default=None, max_length=64)
+    include_quotes: bool | None = None
+    enabled: bool | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        return None if value is None else check_time_zone(value)
+
+
+class HealthOut(Out):
+    state: HealthState = Field(description="broken: it refused three times since it last took something; failing: its last attempt failed.")
+    last_success_at: datetime | None
+    last_failure_at: datetime | None
+    failures: int = Field(description="Since the last success.")
+    refusals: int = Field(description="Those of them that no repetition helps: a bad token, 404, a private address.")
+    reason: str | None
 
 
 class ChannelOut(Out):
     id: str
     name: str
-    kind: Literal["webhook"]
+    kind: ChannelKind
     target: str = Field(description="The address without its secret parts.")
+    options: dict[str, Any] = Field(description="Without secret ones.")
+    secrets: list[str] = Field(description="Names of the secret options that are set.")
+    language: ChannelLanguage
+    time_zone: str
+    include_quotes: bool
     enabled: bool
     created_at: datetime
     last_error: str | None
+    health: HealthOut
 
 
 class NewChannelOut(ChannelOut):
-    signing_secret: str = Field(description="Checks `X-Koe-Signature`. It is shown now and never again.")
+    signing_secret: str | None = Field(description="webhook: checks the signatures. It is shown now and never again.")
 
 
-class DeliveryOut(Out):
-    id: str
-    event_id: str = Field(description="The same on every attempt.")
-    event: str
-    alert_id: str | None
-    state: Literal["pending", "delivered", "dead"]
-    attempts: int
-    next_attempt_at: datetime
-    last_error: str | None
-    created_at: datetime
-    delivered_at: datetime | None
+class ResentOut(Out):
+    resent: int
 
 
 @router.get("", summary="All channels")
@@ -70,20 +129,25 @@ def list_all(caller: Reader, services: With, limit: Limit = DEFAULT_LIMIT, curso
 
 @router.post("", status_code=201, summary="Make a channel", responses=problems(409, 413, 415))
 def make_channel(body: ChannelIn, caller: Manager, services: With) -> NewChannelOut:
-    check_target(body.url, services.settings.allowed_hosts)
-    signing_secret = body.signing_secret or secrets.token_urlsafe(32)
+    """Which fields a kind takes stands with them; those of another kind are refused."""
+    given = {name: value for name, value in (defaults(body.kind) | body.own()).items() if value is not None}
+    target, options, sealed = sort_fields(body.kind, given, services.settings.allowed_hosts)
     with services.database.write() as connection:
         channel = create_channel(
             connection,
             caller.workspace_id,
             name=body.name,
             kind=body.kind,
-            url=body.url,
-            signing_secret=signing_secret,
+            target=target,
+            options=options,
+            secrets=sealed,
+            language=body.language,
+            time_zone=body.time_zone,
+            include_quotes=body.include_quotes,
             now=services.clock(),
             vault=services.vault,
         )
-    return NewChannelOut(**ChannelOut.model_validate(channel).model_dump(), signing_secret=signing_secret)
+    return NewChannelOut(**ChannelOut.model_validate(channel).model_dump(), signing_secret=sealed.get("signing_secret"))
 
 
 @router.get("/{channel_id}", summary="One channel", responses=problems(404))
@@ -92,19 +156,66 @@ def show_channel(channel_id: str, caller: Reader, services: With) -> ChannelOut:
         return ChannelOut.model_validate(get_channel(connection, caller.workspace_id, channel_id))
 
 
-@router.delete("/{channel_id}", status_code=204, response_class=Response, summary="Delete a channel", responses=problems(404))
-def remove_channel(channel_id: str, caller: Manager, services: With) -> None:
+@router.patch("/{channel_id}", summary="Change a channel, its secrets, or switch it off", responses=problems(404, 409, 413, 415))
+def change_channel(channel_id: str, body: ChannelChange, caller: Manager, services: With) -> ChannelOut:
+    with services.database.write() as connection:
+        old = get_channel(connection, caller.workspace_id, channel_id)
+        given = {**old.options, **secrets_of(connection, old, services.vault), **body.own()}
+        kept = {name: value for name, value in given.items() if value is not None}
+        target, options, sealed = sort_fields(old.kind, kept, services.settings.allowed_hosts)
+        channel = update_channel(
+            connection,
+            old,
+            name=body.name or old.name,
+            target=target,
+            options=options,
+            secrets=sealed,
+            vault=services.vault,
+            language=body.language or old.language,
+            time_zone=body.time_zone or old.time_zone,
+            include_quotes=old.include_quotes if body.include_quotes is None else body.include_quotes,
+            enabled=old.enabled if body.enabled is None else body.enabled,
+        )
+    services.nudge("deliver")
+    return ChannelOut.model_validate(channel)
+
+
+@router.delete("/{channel_id}", status_code=204, summary="Delete a channel and what waits for it", responses=problems(404))
+def remove_channel(channel_id: str, caller: Manager, services: With) -> Response:
     with services.database.write() as connection:
         delete_channel(connection, caller.workspace_id, channel_id)
+    return Response(status_code=204)
 
 
-@router.post("/{channel_id}/test", status_code=202, summary="Send a test to a channel", responses=problems(404))
-def test_channel(channel_id: str, caller: Manager, services: With) -> DeliveryOut:
-    """What became of it stands in the deliveries of the channel."""
-    with services.database.write() as connection:
-        delivery = enqueue_test(connection, caller.workspace_id, channel_id, services.clock())
+@router.post(
+    "/{channel_id}/test",
+    summary="Send a test to a channel and say what the receiver answered",
+    responses=problems(404) | {202: {"model": DeliveryOut, "description": "No worker has sent it yet; it stands in the deliveries"}},
+)
+async def try_channel(
+    channel_id: str,
+    caller: Manager,
+    services: With,
+    response: Response,
+    wait: Annotated[bool, Query(description="false: do not wait for the answer.")] = True,  # noqa: FBT002
+) -> DeliveryOut:
+    """It goes the way that alerts go, by a worker, once; `state` is `delivered` or `dead`, with `answer` and `last_error`."""
+    delivery = await to_thread.run_sync(_begin_test, services, caller.workspace_id, channel_id)
     services.nudge("deliver")
+    over = current_time() + (PATIENCE_SECONDS if wait else 0)
+    while delivery.state == "pending" and current_time() < over:
+        await sleep(0.1)
+        delivery = await to_thread.run_sync(_look, services, delivery)
+    response.status_code = 202 if delivery.state == "pending" else 200
     return DeliveryOut.model_validate(delivery)
+
+
+@router.post("/{channel_id}/resend", summary="Send again whatever died on its way to a channel", responses=problems(404))
+def resend_all(channel_id: str, caller: Manager, services: With) -> ResentOut:
+    with services.database.write() as connection:
+        count = resend_dead(connection, caller.workspace_id, channel_id, services.clock())
+    services.nudge("deliver")
+    return ResentOut(resent=count)
 
 
 @router.get("/{channel_id}/deliveries", summary="What was sent to a channel, newest first", responses=problems(404))
@@ -115,20 +226,27 @@ def list_sent(channel_id: str, caller: Reader, services: With, limit: Limit = DE
     return Page(data=[DeliveryOut.model_validate(row) for row in page.rows], next=page.next)
 
 
-def check_target(url: str, allowed_hosts: tuple[str, ...]) -> None:
-    """Raises InvalidInput for what is no http(s) address, or a private one that no administrator allowed.
+def defaults(kind: ChannelKind) -> dict[str, Any]:
+    """What a new channel has where nothing is said."""
+    if kind == "webhook":
+        return {"signing_secret": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()}
+    return {"port": 587, "security": "starttls"} if kind == "email" else {}
 
-    A name that does not resolve now is taken: the address is checked again whenever something is sent.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or PORTS.get(parts.scheme)
-    except ValueError:
-        host, port = None, None
-    if not host or port is None or any(letter.isspace() or not letter.isprintable() for letter in url):
-        raise InvalidInput("url must be an address such as https://hooks.example.com/koe", field="url")
-    try:
-        with suppress(OSError, UnicodeError):
-            check_public(host, port, allowed_hosts)
-    except ForbiddenAddress as error:
-        raise InvalidInput(str(error), field="url") from None
+
+def check_time_zone(name: str) -> str:
+    """Raises InvalidInput for a zone that there is not."""
+    if name not in available_timezones():
+        raise InvalidInput(
+            f"no time zone {name[:64]!r}; valid are UTC, Asia/Tokyo, Europe/Berlin, America/New_York, ...", field="time_zone"
+        )
+    return ZoneInfo(name).key
+
+
+def _begin_test(services: Services, workspace_id: str, channel_id: str) -> Delivery:
+    with services.database.write() as connection:
+        return enqueue_test(connection, workspace_id, channel_id, services.clock())
+
+
+def _look(services: Services, delivery: Delivery) -> Delivery:
+    with services.database.read() as connection:
+        return get_delivery(connection, delivery.workspace_id, delivery.id)

@@ -87,6 +87,24 @@ def _plain(host: str) -> str:
     return host.strip().rstrip(".").casefold()
 
 
+def guarded_socket(host: str, port: int, allowed_hosts: Iterable[str], *, timeout: float, resolve: Resolver | None = None) -> socket.socket:
+    """A TCP connection for what is not HTTP, made to the very address that was checked; `timeout` in seconds, for each address and read.
+
+    Raises ForbiddenAddress, and OSError when the name is unknown or nobody answers.
+    """
+    failure = OSError(f"{host} has no address")
+    try:
+        addresses = check_public(host, port, allowed_hosts, resolve=resolve)
+    except UnicodeError as error:
+        raise OSError(f"{host} cannot be resolved: {error}") from error
+    for address in addresses:
+        try:
+            return socket.create_connection((address, port), timeout)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Bound everything that guarded clients do inside: connecting, TLS, headers that drip in byte by byte, and bodies.

@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Private hosts that sources and channels may reach, comma separated, host or host:port."
     )
+    public_url: str = Field(default="", description="Address that people reach this Koe by, for the links in alerts; empty sends none.")
     max_upload_mb: int = Field(default=256, ge=1, le=4096, description="Largest import that the API takes, in megabytes.")
     classify_queue: int = Field(default=2048, ge=1, description="Texts that may wait for the model before /v1/classify answers 429.")
     lease_seconds: int = Field(default=120, ge=5, description="How long a worker may hold claimed rows before another takes them.")
@@ -53,6 +54,14 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("must be an address such as https://koe.example.com")
+        return value.rstrip("/")
 
     @classmethod
     def settings_customise_sources(

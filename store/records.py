@@ -732,18 +732,55 @@ class AlertPage:
     next: str | None
 
 
+ChannelKind = Literal["webhook", "pagerduty", "slack", "email", "apprise"]
+CHANNEL_KINDS: tuple[ChannelKind, ...] = ("webhook", "pagerduty", "slack", "email", "apprise")
+ChannelLanguage = Literal["en", "ja"]
+HealthState = Literal["unused", "ok", "failing", "broken"]
+REFUSALS_THAT_BREAK = 3
+"""Once may be a slip of the receiver; a channel that refuses three times in a row needs somebody to look at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHealth:
+    """How deliveries to a channel fare. `failures` and `refusals` count since the last success; a refusal is a
+    failure that repeating cannot help."""
+
+    last_success_at: datetime | None = None
+    last_failure_at: datetime | None = None
+    failures: int = 0
+    refusals: int = 0
+    reason: str | None = None
+
+    @property
+    def state(self) -> HealthState:
+        if self.refusals >= REFUSALS_THAT_BREAK:
+            return "broken"
+        if self.failures:
+            return "failing"
+        return "unused" if self.last_success_at is None else "ok"
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where alerts go. `target` is shown without its secret parts."""
+    """Where alerts go, and how they are written there.
+
+    `target` is shown without its secret parts, `options` are those that are no secret, `secrets` the names of the sealed ones.
+    """
 
     id: str
     workspace_id: str
     name: str
-    kind: Literal["webhook"]
+    kind: ChannelKind
     target: str
+    options: Mapping[str, object]
+    secrets: tuple[str, ...]
+    language: ChannelLanguage
+    time_zone: str
+    include_quotes: bool
     enabled: bool
     created_at: datetime
     last_error: str | None
+    health: ChannelHealth
 
 
 DeliveryEvent = Literal[
@@ -751,11 +788,15 @@ DeliveryEvent = Literal[
     "alert.snoozed", "alert.woken", "alert.resolved", "channel.test",
 ]  # fmt: skip
 """What a channel hears. `escalated`: nobody acknowledged what others heard before; `repeated`: nor did whoever hears it again."""
+DeliveryState = Literal["pending", "delivered", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One change of one alert on its way to one channel; `event_id` is the same on every attempt."""
+    """One change of one alert on its way to one channel; `event_id` is the same on every attempt.
+
+    `answer`: what the receiver said last; `receipt`: its own name for the message it took; `resent_at`: somebody sent it again.
+    """
 
     id: str
     workspace_id: str
@@ -766,10 +807,13 @@ class Delivery:
     payload: str
     attempts: int
     next_attempt_at: datetime
-    state: Literal["pending", "delivered", "dead"]
+    state: DeliveryState
     last_error: str | None
     created_at: datetime
     delivered_at: datetime | None
+    answer: str | None
+    receipt: str | None
+    resent_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """Secrets at rest: sealed with a key that is not in the database, opened only where they are used."""
 
 import base64
+import hashlib
+import hmac
 import os
 import secrets
 from contextlib import suppress
@@ -24,6 +26,7 @@ class Vault:
             raise Misconfigured(f"KOE_SECRET is too short: at least {SHORTEST_SECRET} characters, better 43 random ones")
         key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"koe vault 1").derive(secret.encode())
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
+        self._signing_key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"koe links 1").derive(secret.encode())
 
     def seal(self, text: str) -> str:
         """Unreadable without the secret, and different every time."""
@@ -35,6 +38,11 @@ class Vault:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
             raise Misconfigured("a stored secret was sealed under another KOE_SECRET: set the old one, or enter the secret anew") from None
+
+    def sign(self, text: str) -> str:
+        """A signature that only this secret makes: HMAC-SHA256 in URL-safe base64, under a key that seals nothing."""
+        digest = hmac.new(self._signing_key, text.encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def load_or_create_secret(home: Path, configured: SecretStr | None) -> str:

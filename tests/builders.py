@@ -8,8 +8,10 @@ from itertools import count
 from sqlalchemy import Connection
 
 from store import annotations, feedback
+from store.channels import create_channel
 from store.records import (
     Annotation,
+    Channel,
     Complaint,
     Embedding,
     Emotion,
@@ -22,6 +24,7 @@ from store.records import (
     Span,
     TopicMention,
 )
+from store.secrets import Vault
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _numbers = count(1)
@@ -90,3 +93,14 @@ def store_annotated(
 def with_text(new: NewFeedback, text: str) -> NewFeedback:
     """The same feedback after its author edited it."""
     return replace(new, text=text)
+
+
+def a_webhook(
+    connection: Connection, workspace_id: str, *, vault: Vault, name: str = "on call", url: str = "https://example.com/hook",
+    signing_secret: str = "whsec_test", now: datetime = NOW,
+) -> Channel:  # fmt: skip
+    """A channel of the kind webhook."""
+    return create_channel(
+        connection, workspace_id, name=name, kind="webhook", target=url, secrets={"url": url, "signing_secret": signing_secret}, now=now,
+        vault=vault,
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from nlp.topics import load_taxonomy
 from workers import annotate, collect, deliver, detect, importing, notify, roll_up
 from workers.celery_app import task_name
 from workers.context import Context
+from workers.letters import Outside
 
 log = get_logger(__name__)
 BUDGET = timedelta(seconds=5)
@@ -87,7 +88,9 @@ def _notify(context: Context) -> tuple[Stage, ...]:
 
 def _deliver(context: Context) -> tuple[Stage, ...]:
     enough = context.enough_after(BUDGET, utcnow)
-    deliver.run(context.database, context.vault, context.webhooks, clock=utcnow, rng=random.Random(), enough=enough)
+    outside = Outside(context.webhooks, context.settings.allowed_hosts, context.settings.public_url)
+    office = deliver.Office(context.database, context.vault, outside, load_taxonomy())
+    deliver.run(office, clock=utcnow, rng=random.Random(), enough=enough)
     return ()
 
 

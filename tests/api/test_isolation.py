@@ -39,6 +39,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/schedules/{schedule_id}": {"json": SCHEDULE | {"rotation": ["2"]}},
     "POST /v1/schedules/{schedule_id}/overrides": {"json": {"channel": "1", "starts_at": "2026-03-02", "ends_at": "2026-03-03"}},
     "PUT /v1/channels/{channel_id}/quiet-hours": {"json": {"time_zone": "Asia/Tokyo", "windows": [{"start": "22:00", "end": "07:00"}]}},
+    "PATCH /v1/channels/{channel_id}": {"json": {"enabled": False}},
     "POST /v1/channels": {"json": {"name": "theirs", "url": "https://hooks.example.invalid/"}},
     "POST /v1/keys": {"json": {"name": "theirs", "scopes": ["read"]}},
     "PATCH /v1/workspace": {"json": {"dimensions": ["theirs"]}},
@@ -70,7 +71,7 @@ def ours(api: Client, database: Database, workspace: Workspace) -> Client:
     hours = {"time_zone": "Asia/Tokyo", "windows": [{"start": "22:00", "end": "07:00"}]}
     assert api.request("PUT", "/v1/channels/1/quiet-hours", json=hours).status_code == 200
     assert api.post("/v1/feedback/1/corrections", json={"sentiment": "positive"}).status_code == 201
-    assert api.post("/v1/channels/1/test").status_code == 202
+    assert api.post("/v1/channels/1/test?wait=false").status_code == 202
     assert api.post(f"/v1/imports?filename={MARK}.csv", content=b"text\nx").status_code == 202
     assert api.patch("/v1/workspace", json={"dimensions": ["ours"]}).status_code == 200
     return api

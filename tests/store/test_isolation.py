@@ -39,7 +39,7 @@ from store.records import (
 )
 from store.secrets import Vault
 from store.workspaces import create_workspace, set_dimensions
-from tests.builders import NOW, a_new_feedback, an_annotation, store_annotated
+from tests.builders import NOW, a_new_feedback, a_webhook, an_annotation, store_annotated
 
 VAULT = Vault("a secret that is long enough")
 DAY_AGO = NOW - timedelta(days=1)
@@ -55,9 +55,7 @@ def fill(connection: Connection, workspace: Workspace) -> Ids:
     [one] = store_annotated(connection, workspace.id, [(a_new_feedback(attributes={"plan": "pro"}), an_annotation())])
     rollups.roll_up_touched(connection, limit=100, now=NOW)
     key, _ = keys.create_key(connection, workspace.id, name="ci", scopes=["read"], now=NOW)
-    channel = channels.create_channel(
-        connection, workspace.id, name="hook", kind="webhook", url="https://a.example/x", signing_secret="s" * 20, now=NOW, vault=VAULT
-    )
+    channel = a_webhook(connection, workspace.id, vault=VAULT)
     rule = rules.create_rule(
         connection, workspace.id, name="rule", measure="negative", scope=Scope(), split_by=(), window_minutes=60, sensitivity=1e-4, least=8,
         channels=(channel.id,), enabled=True, now=NOW,
@@ -86,6 +84,7 @@ def fill(connection: Connection, workspace: Workspace) -> Ids:
     import_ = imports.create_import(connection, workspace.id, filename="a.csv", source="import", mapping={}, now=NOW)
     return {
         "brand": brand.id, "feedback": one.id, "key": key.id, "channel": channel.id, "rule": rule.id, "alert": alert.id,
+        "delivery": deliveries.list_deliveries(connection, workspace.id).rows[0].id,
         "source": source.id, "import": import_.id, "silence": silence.id, "policy": policy.id, "inhibition": inhibition.id,
         "schedule": schedule.id,
     }  # fmt: skip
@@ -120,6 +119,10 @@ READS: dict[str, tuple[Read, object]] = {
     "list_deliveries": (lambda c, w, i: deliveries.list_deliveries(c, w).rows, ()),
     "list_deliveries of a channel": (lambda c, w, i: deliveries.list_deliveries(c, w, channel_id=i["channel"]).rows, ()),
     "enqueue_test": (lambda c, w, i: deliveries.enqueue_test(c, w, i["channel"], NOW), NotFound),
+    "get_delivery": (lambda c, w, i: deliveries.get_delivery(c, w, i["delivery"]), NotFound),
+    "resend": (lambda c, w, i: deliveries.resend(c, w, i["delivery"], NOW), NotFound),
+    "resend_dead": (lambda c, w, i: deliveries.resend_dead(c, w, i["channel"], NOW), NotFound),
+    "use_link": (lambda c, w, i: deliveries.use_link(c, w, i["delivery"], NOW), False),
     "list_rules": (lambda c, w, i: rules.list_rules(c, w), []),
     "get_rule": (lambda c, w, i: rules.get_rule(c, w, i["rule"]), NotFound),
     "list_alerts": (lambda c, w, i: alerts.list_alerts(c, w, limit=9, cursor=None).rows, ()),

@@ -10,7 +10,6 @@ import redis
 
 from core.times import utcnow
 from store.alerts import list_alerts
-from store.channels import create_channel
 from store.database import Database
 from store.feedback import add_new, count_unannotated
 from store.heartbeats import alive
@@ -19,6 +18,7 @@ from store.rollups import count_touched, totals
 from store.rules import create_rule
 from store.search import search_feedback
 from store.secrets import Vault
+from tests.builders import a_webhook
 from tests.workers.processes import SECRET, Processes, processes
 from tests.workers.receiver import a_receiver
 from tests.workers.waiting import wait_until
@@ -94,10 +94,7 @@ def test_a_broker_that_forgets_everything_loses_nothing(
 def test_a_surge_pages_once_within_two_minutes_though_workers_are_killed(koe: Processes, database: Database, workspace: Workspace) -> None:
     with a_receiver() as receiver:
         with database.write() as connection:
-            channel = create_channel(
-                connection, workspace.id, name="on call", kind="webhook", url=receiver.url, signing_secret="s" * 20, now=utcnow(),
-                vault=Vault(SECRET),
-            )  # fmt: skip
+            channel = a_webhook(connection, workspace.id, url=receiver.url, now=utcnow(), vault=Vault(SECRET))
             create_rule(
                 connection, workspace.id, name="Negative", measure="negative", scope=Scope(), split_by=(), window_minutes=60,
                 sensitivity=1e-4, least=8, channels=(channel.id,), enabled=True, now=utcnow(),

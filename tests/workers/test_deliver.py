@@ -13,18 +13,21 @@ import httpx
 import pytest
 
 from core.network import guarded_client
+from insights.message import message
+from nlp.topics import load_taxonomy
 from store.alerts import open_alert
-from store.channels import create_channel, get_channel
+from store.channels import get_channel
 from store.database import Database
 from store.deliveries import claim_due, enqueue, enqueue_test, list_deliveries
 from store.records import Alert, AlertFigures, Channel, Delivery, DeliveryEvent, Scope, Workspace
 from store.rules import create_rule
 from store.secrets import Vault
-from tests.builders import NOW
+from tests.builders import NOW, a_webhook
 from tests.workers.receiver import HANG, RESET, Receiver, a_receiver
 from tests.workers.waiting import wait_until
-from workers import deliver
-from workers.deliver import LEASE, PATIENCE, Delivered
+from workers import deliver, posting
+from workers.deliver import LEASE, PATIENCE, Delivered, Office
+from workers.letters import Outside
 
 VAULT = Vault("a secret of this test")
 SIGNING = "whsec_test"
@@ -40,9 +43,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def channel(database: Database, workspace: Workspace, receiver: Receiver) -> Channel:
     with database.write() as connection:
-        return create_channel(
-            connection, workspace.id, name="on call", kind="webhook", url=receiver.url, signing_secret=SIGNING, now=NOW, vault=VAULT
-        )
+        return a_webhook(connection, workspace.id, url=receiver.url, signing_secret=SIGNING, vault=VAULT)
 
 
 @pytest.fixture
@@ -59,12 +60,13 @@ def alert(database: Database, workspace: Workspace) -> Alert:
 
 def tell(database: Database, alert: Alert, event: DeliveryEvent, channel: Channel, now: datetime = NOW) -> None:
     with database.write() as connection:
-        enqueue(connection, alert, event, [channel.id], json.dumps({"event": event, "quote": "配送が遅い"}), now)
+        enqueue(connection, alert, event, [channel.id], message(alert, event), now)
 
 
 def run(database: Database, now: datetime = NOW, *, allowed: tuple[str, ...] = ("127.0.0.1",)) -> Delivered:
     with guarded_client(allowed) as client:
-        return deliver.run(database, VAULT, client, clock=lambda: now, rng=random.Random(1), enough=lambda: False)
+        office = Office(database, VAULT, Outside(client, allowed), load_taxonomy())
+        return deliver.run(office, clock=lambda: now, rng=random.Random(1), enough=lambda: False)
 
 
 def deliveries(database: Database, workspace: Workspace) -> list[Delivery]:
@@ -81,7 +83,10 @@ def test_a_change_arrives_once(database: Database, alert: Alert, channel: Channe
     assert run(database) == Delivered(1, 0, 0)
     assert run(database, NOW + timedelta(hours=1)) == Delivered(0, 0, 0)
     assert events(receiver) == ["alert.opened"]
-    assert json.loads(receiver.requests[0].body) == {"event": "alert.opened", "quote": "配送が遅い"}
+    body = receiver.requests[0].json()
+    assert body | json.loads(message(alert, "alert.opened")) == body
+    assert (body["id"], body["headline"]) == (f"alert-{alert.id}-1", "High: 40 negative feedback, usually about 5")
+    assert body["text"].startswith("40 negative feedback in one hour where about 5 were expected, since 2026-03-01 12:00 UTC.")
 
 
 def test_the_receiver_can_check_who_sent_it_and_when(database: Database, alert: Alert, channel: Channel, receiver: Receiver) -> None:
@@ -112,7 +117,7 @@ def test_a_receiver_in_trouble_is_asked_again_later_with_the_same_delivery(
 def test_a_receiver_that_hangs_is_given_up_in_time(
     database: Database, workspace: Workspace, alert: Alert, channel: Channel, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(posting, "TIME_LIMIT", 0.5)
     receiver.answers = [HANG]
     tell(database, alert, "alert.opened", channel)
     assert run(database) == Delivered(0, 1, 0)
@@ -206,14 +211,12 @@ def test_what_a_killed_worker_held_is_sent_by_the_next(database: Database, alert
 def test_a_hanging_receiver_does_not_hold_up_another(
     database: Database, workspace: Workspace, alert: Alert, channel: Channel, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "TIME_LIMIT", 4.0)
+    monkeypatch.setattr(posting, "TIME_LIMIT", 4.0)
     receiver.answers = [HANG]
     with a_receiver() as quick:
         with database.write() as connection:
-            other = create_channel(
-                connection, workspace.id, name="quick", kind="webhook", url=quick.url, signing_secret=SIGNING, now=NOW, vault=VAULT
-            )
-            enqueue(connection, alert, "alert.opened", [channel.id, other.id], "{}", NOW)
+            other = a_webhook(connection, workspace.id, name="quick", url=quick.url, vault=VAULT)
+            enqueue(connection, alert, "alert.opened", [channel.id, other.id], message(alert, "alert.opened"), NOW)
         running = Thread(target=run, args=(database,))
         running.start()
         wait_until(lambda: len(quick.requests) == 1, seconds=3)
@@ -231,4 +234,4 @@ def test_a_test_of_a_channel_is_delivered_like_an_alert(
 
 def test_a_nonsense_wait_is_ignored() -> None:
     response = httpx.Response(503, headers={"Retry-After": "soon"})
-    assert deliver.judge(response, datetime.now(UTC)).retry_after is None
+    assert posting.judge(response, datetime.now(UTC)).retry_after is None

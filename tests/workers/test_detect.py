@@ -13,7 +13,6 @@ from store.adaptations import add_adaptation
 from store.alerts import last_ended, list_alerts, resolve_alert, transitions
 from store.annotations import correct_feedback, save_annotations
 from store.brands import create_brand, delete_brand
-from store.channels import create_channel
 from store.database import Database
 from store.deliveries import list_deliveries
 from store.feedback import add_new, get_feedback
@@ -23,7 +22,7 @@ from store.rollups import totals
 from store.rules import create_rule, delete_rule, update_rule
 from store.secrets import Vault
 from store.workspaces import create_workspace
-from tests.builders import NOW, a_new_feedback
+from tests.builders import NOW, a_new_feedback, a_webhook
 from tests.threads import together
 from tests.workers.keywords import KeywordAnnotator
 from workers import annotate, detect, notify, roll_up
@@ -72,10 +71,7 @@ def surge(database: Database, workspace: Workspace, count: int = 40, *, now: dat
 @pytest.fixture
 def channel(database: Database, workspace: Workspace) -> Channel:
     with database.write() as connection:
-        return create_channel(
-            connection, workspace.id, name="on call", kind="webhook", url="https://example.com/hook", signing_secret="s", now=NOW,
-            vault=Vault("a secret of this test"),
-        )  # fmt: skip
+        return a_webhook(connection, workspace.id, vault=Vault("a secret of this test"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from store.alerts import acknowledge_alert, end_alert, get_alert, open_alert, reopen_alert, snooze_alert, transitions
-from store.channels import create_channel, delete_channel
+from store.channels import delete_channel
 from store.database import Database
 from store.deliveries import list_deliveries
 from store.on_call import add_override, save_quiet_hours, save_schedule
@@ -16,7 +16,7 @@ from store.records import WEEKDAYS, Alert, AlertFigures, Matcher, PolicyStep, Qu
 from store.rules import create_rule
 from store.secrets import Vault
 from store.silences import create_silence, end_silence
-from tests.builders import NOW
+from tests.builders import NOW, a_webhook
 from tests.threads import together
 from workers import notify
 from workers.notify import Told
@@ -28,9 +28,7 @@ DELIVERY = Matcher("topic", "=", ("delivery",))
 
 
 def a_channel(connection: Connection, workspace: Workspace, name: str) -> str:
-    return create_channel(
-        connection, workspace.id, name=name, kind="webhook", url="https://example.com/hook", signing_secret="s", now=NOW, vault=VAULT
-    ).id
+    return a_webhook(connection, workspace.id, name=name, vault=VAULT).id
 
 
 @pytest.fixture
