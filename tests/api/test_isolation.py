@@ -29,6 +29,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/rules": {"json": {"name": "theirs"}},
     "PATCH /v1/rules/{rule_id}": {"json": {"enabled": False}},
     "POST /v1/rules/backtest": {"json": {}},
+    "POST /v1/rules/preview": {"json": {}},
     "POST /v1/alerts/{alert_id}/snooze": {"json": {"minutes": 5}},
     "POST /v1/silences": {"json": {"matchers": [A_TOPIC], "ends_at": "2026-03-02", "comment": "theirs"}},
     "PATCH /v1/silences/{silence_id}": {"json": {"ends_at": "2026-03-03"}},

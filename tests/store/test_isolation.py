@@ -128,6 +128,7 @@ READS: dict[str, tuple[Read, object]] = {
     "list_alerts": (lambda c, w, i: alerts.list_alerts(c, w, limit=9, cursor=None).rows, ()),
     "open_alerts": (lambda c, w, i: alerts.open_alerts(c, w, i["rule"]), []),
     "unresolved_alerts": (lambda c, w, i: alerts.unresolved_alerts(c, w), []),
+    "why_of": (lambda c, w, i: alerts.why_of(c, w, i["alert"]), NotFound),
     "get_alert": (lambda c, w, i: alerts.get_alert(c, w, i["alert"]), NotFound),
     "transitions": (lambda c, w, i: alerts.transitions(c, w, i["alert"]), NotFound),
     "acknowledge_alert": (lambda c, w, i: alerts.acknowledge_alert(c, w, i["alert"], actor="x", now=NOW), NotFound),
