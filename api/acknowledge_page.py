@@ -90,7 +90,7 @@ def take_alert(token: str, services: With) -> HTMLResponse:
             acknowledge_alert(connection, workspace_id, alert_id, actor=f"channel {linked.channel.id}", now=now)
     except Conflict:
         return page(linked, words["resolved"], status=409)
-    services.nudge("detect")
+    services.nudge("notify")  # the other channels that heard of it hear of this
     return page(linked, words["done"])
 
 

@@ -48,11 +48,14 @@ class Desk:
 
     def tell(self, *events: DeliveryEvent) -> Delivered:
         """Enqueue the changes and deliver what is due."""
+        self.enqueue(*events)
+        return self.run()
+
+    def enqueue(self, *events: DeliveryEvent) -> None:
         with self.database.write() as connection:
             for event in events:
                 told = replace(self.alert, ended_at=NOW + timedelta(hours=2)) if event == "alert.resolved" else self.alert
                 enqueue(connection, told, event, [self.channel.id], message(told, event), self.now)
-        return self.run()
 
     def test(self) -> Delivered:
         with self.database.write() as connection:
