@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from nlp.bundle import Bundle
 from tests import needs
 from tests.models.tiny import tiny_source_file
 
@@ -72,6 +74,18 @@ def test_a_set_without_a_neutral_class_does_not_teach_that_nothing_is_neutral() 
         assert bool(logits.grad[0, 1] != 0) is teaches
 
 
+def test_an_average_lies_between_start_and_end_and_keeps_heads_that_began_anew() -> None:
+    import torch
+
+    from models.training.average import averaged
+
+    start = {"body.x": torch.zeros(2), "heads.emotion.out.bias": torch.zeros(2)}
+    weights = {"body.x": torch.ones(2), "heads.emotion.out.bias": torch.ones(2)}
+    found = averaged(start, weights, 0.75)
+    assert found["body.x"].tolist() == [0.75, 0.75]
+    assert found["heads.emotion.out.bias"].tolist() == [1, 1]
+
+
 # The converter traces with torch.jit, which torch deprecates; both are pinned.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_few_steps_learn_and_the_calibrated_export_opens(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,3 +121,18 @@ def test_a_few_steps_learn_and_the_calibrated_export_opens(data: Path, tmp_path:
     int8, float32 = (backend.states([window])[0] for backend in (bundle.open_backend(), bundle.open_torch_backend("cpu")))
     assert int8.shape == float32.shape == (len(window), bundle.hidden)
     assert float(np.corrcoef(int8.ravel(), float32.ravel())[0, 1]) > 0.98
+    assert float(np.abs(states_of_a_network(backbone, tmp_path / "model", bundle, window) - float32).max()) < 1e-4
+
+
+def states_of_a_network(backbone: Path, model: Path, bundle: Bundle, window: list[int]) -> NDArray[np.float32]:
+    """What training would go on from reads the window as the exported model does in float."""
+    import torch
+
+    from models.training.data import topic_ids
+    from models.training.network import network_of_model
+
+    network = network_of_model(backbone, model, len(topic_ids())).eval()
+    with torch.inference_mode():
+        vectors = torch.from_numpy(bundle.words().rows(np.array([window])))
+        states: NDArray[np.float32] = network.states(vectors, torch.ones(1, len(window), dtype=torch.long))[0].numpy()
+    return states
