@@ -42,8 +42,9 @@ class Judgements:
         return self.where(first), self.where(~first)
 
     def with_sentiment(self, *, three_classes: bool) -> Judgements:
-        """Rows with a sentiment; of sets that know neutral, or of all."""
-        return self.where([example.sentiment is not None and not (three_classes and example.binary) for example in self.examples])
+        """Rows whose annotators judged the sentiment; of sets that know neutral, or of all."""
+        judged = [example.sentiment is not None and example.sentiment_weight == STRONG for example in self.examples]
+        return self.where([known and not (three_classes and one.binary) for known, one in zip(judged, self.examples, strict=True)])
 
     def with_complaint(self) -> Judgements:
         """Rows whose annotators judged complaints."""
