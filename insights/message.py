@@ -50,6 +50,7 @@ def message(alert: Alert, event: DeliveryEvent, *, group: Sequence[Alert] = ()) 
         "started_at": to_rfc3339(alert.started_at),
         "last_seen_at": to_rfc3339(alert.last_seen_at),
         "ended_at": None if alert.ended_at is None else to_rfc3339(alert.ended_at),
+        "snoozed_until": None if alert.snoozed_until is None else to_rfc3339(alert.snoozed_until),
         "measure": alert.measure,
         "scope": _scope(alert.scope),
         "window_minutes": alert.window_minutes,

@@ -17,6 +17,7 @@ MARK = "ours-alone"
 HOUR_AGO = NOW - timedelta(hours=1)
 A_TOPIC = {"name": "topic", "values": ["delivery"]}
 SCHEDULE: dict[str, Any] = {"name": MARK, "time_zone": "Asia/Tokyo", "starts_on": "2026-03-01", "rotation": ["1"]}
+A_NEW_TOPIC = {"id": "theirs", "name": {"en": "theirs"}}
 BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/classify": {"json": {"texts": ["a"]}},
     "POST /v1/feedback": {"json": {"text": "theirs", "external_id": "same"}},
@@ -44,6 +45,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/channels": {"json": {"name": "theirs", "url": "https://hooks.example.invalid/"}},
     "POST /v1/keys": {"json": {"name": "theirs", "scopes": ["read"]}},
     "PATCH /v1/workspace": {"json": {"dimensions": ["theirs"]}},
+    "POST /v1/taxonomy/topics": {"json": A_NEW_TOPIC},
+    "PUT /v1/taxonomy/topics/{topic_id}": {"json": {"name": {"en": "taken over"}}},
+    "PUT /v1/taxonomy/hidden": {"json": {"hidden": ["delivery"]}},
+    "POST /v1/taxonomy/preview": {"json": {"topic": A_NEW_TOPIC}},
 }
 """What a stranger sends to calls that read a body."""
 
