@@ -20,6 +20,8 @@ CERTAIN = 1e-3
 STEP = 10 ** (-1 / 3)
 COMPATIBLE = 0.5
 """A past that pages so often by chance with this probability, or a larger one, is within the budget: no more often than was agreed."""
+FEW = 3
+"""Fewer pages say nothing of how often they come: the one real surge of a short past must not make a rule deaf to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def sensitivity_of(budget: float, series: int) -> float:
 
 def within(pages: int, weeks: float, budget: float) -> bool:
     """Whether so many pages in so many weeks can be chance when `budget` a week are due."""
-    return pages == 0 or float(special.gammainc(pages, max(budget * weeks, 1e-9))) >= COMPATIBLE
+    return pages < FEW or float(special.gammainc(pages, max(budget * weeks, 1e-9))) >= COMPATIBLE
 
 
 def calibrate(budget: float, series: int, weeks: float, peaks: Callable[[float], Sequence[float]]) -> Threshold:

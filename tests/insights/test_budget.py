@@ -43,3 +43,8 @@ def test_without_anything_wrong_pages_stay_within_the_budget() -> None:
     rng = np.random.default_rng(3)
     found = discoveries(rng.uniform(size=(168 * 20, 50)), sensitivity_of(1.0, 50), 50)
     assert found.any(axis=1).sum() < 20 + 4 * 20**0.5
+
+
+def test_a_short_past_with_two_surges_leaves_the_threshold_alone() -> None:
+    found = calibrate(0.5, 6, 1.3, lambda p: [peak for peak in (2e-6, 1.4e-4) if peak < p])
+    assert (found.sensitivity, found.pages) == (sensitivity_of(0.5, 6), 2)
