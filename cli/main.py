@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import adapt, admin, classify, doctor, imports, measure, processes, pull, serve
+from cli import adapt, admin, classify, doctor, imports, measure, processes, pull, reannotate, serve
 from cli.output import REFUSED, complain, say
 from core.errors import KoeError, Misconfigured
 
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (serve, classify, imports, pull, measure, adapt, admin, doctor, processes):
+for group in (serve, classify, imports, pull, measure, adapt, reannotate, admin, doctor, processes):
     group.register(app)
 
 

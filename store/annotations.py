@@ -11,7 +11,7 @@ from store.corrections import add_correction, corrected, labels_in_force, said_b
 from store.dialect import AnyRow, insert_all, row_id, upsert
 from store.feedback import get_feedback, load_annotated
 from store.model_changes import note_model
-from store.records import Annotation, Correction, Feedback, Labels
+from store.records import AnnotatedFeedback, Annotation, Correction, Feedback, Labels
 from store.rows import annotation_values, topic_values
 from store.tables import annotation_topics, annotations, embeddings, feedback
 
@@ -82,6 +82,20 @@ def list_outdated(
     if below is not None:
         query = query.where(feedback.c.id < row_id(below, "feedback"))
     return [row.feedback for row in load_annotated(connection, workspace_id, connection.scalars(query).all())]
+
+
+def newest_annotated(connection: Connection, workspace_id: str, limit: int) -> list[tuple[AnnotatedFeedback, Labels]]:
+    """The newest texts whose annotation is of their present wording, each with what humans said of it."""
+    query = (
+        select(feedback.c.id)
+        .join_from(feedback, annotations, annotations.c.feedback_id == feedback.c.id)
+        .where(feedback.c.workspace_id == row_id(workspace_id, "workspace"), annotations.c.revision == feedback.c.revision)
+        .order_by(feedback.c.created_at.desc(), feedback.c.id.desc())
+        .limit(limit)
+    )
+    rows = load_annotated(connection, workspace_id, connection.scalars(query).all())
+    said = labels_in_force(connection, {int(row.feedback.id): row.feedback.revision for row in rows})
+    return [(row, said.get(int(row.feedback.id), Labels())) for row in rows]
 
 
 def _lock(connection: Connection, asked: Sequence[Feedback]) -> dict[int, AnyRow]:

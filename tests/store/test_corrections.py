@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from core.errors import InvalidInput, NotFound
-from store.annotations import correct_feedback, list_outdated, save_annotations
+from store.annotations import correct_feedback, list_outdated, newest_annotated, save_annotations
 from store.corrections import corrected_texts, corrections_of, list_corrections, merged, uncorrected
 from store.database import Database
 from store.feedback import add_new, delete_feedback, get_feedback
@@ -201,3 +201,16 @@ def test_annotations_of_another_model_can_be_told_apart(database: Database, work
         rest = list_outdated(connection, workspace.id, model="new", taxonomy="1", limit=2, below=first[-1].id)
         assert [one.id for one in (*first, *rest)] == [rows[3].id, rows[2].id, rows[0].id]
         assert len(list_outdated(connection, workspace.id, model="new", taxonomy="2", limit=9)) == 4
+
+
+def test_the_newest_annotated_texts_bear_what_humans_said_of_their_present_wording(database: Database, workspace: Workspace) -> None:
+    old, new = (put(database, workspace, a_new_feedback(hours_ago=hours)) for hours in (9, 1))
+    edited = put(database, workspace)
+    correct(database, workspace, old, Labels(sentiment="positive"))
+    with database.write() as connection:
+        add_new(connection, workspace.id, [with_text(NEW, "It came.")], now=LATER, live=True)
+        found = newest_annotated(connection, workspace.id, 9)
+        assert [(row.feedback.id, said) for row, said in found] == [(new.id, Labels()), (old.id, Labels(sentiment="positive"))]
+        assert [row.feedback.id for row, _ in newest_annotated(connection, workspace.id, 1)] == [new.id]
+        assert newest_annotated(connection, create_workspace(connection, "other", NOW).id, 9) == []
+    assert edited.id not in {row.feedback.id for row, _ in found}
