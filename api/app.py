@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from api import (
     acknowledge_page,
+    alert_stream,
     alerts,
     backtest,
     brands,
@@ -37,6 +38,7 @@ from api import (
     why,
     workspace,
 )
+from api.alert_feed import AlertFeed
 from api.auth import Caller, Doorkeeper, Keyring, check_auth_setting
 from api.errors import add_error_handlers
 from api.metrics import Metrics
@@ -61,10 +63,10 @@ THREADS = 16
 DESCRIPTION = """What customers say, in any language, and what it means: sentiment and topics of each piece of feedback,
 themes over all of it, and an alert when complaints surge. Errors are `application/problem+json` (RFC 9457)."""
 NOUNS = (
-    classify, feedback, similar, corrections, imports, trends, themes, brands, sources, backtest, rules, alerts, why, channels,
-    deliveries, silences, policies, schedules, keys, workspace, taxonomy, health, metrics_page, docs_page, acknowledge_page,
+    classify, feedback, similar, corrections, imports, trends, themes, brands, sources, backtest, rules, alert_stream, alerts, why,
+    channels, deliveries, silences, policies, schedules, keys, workspace, taxonomy, health, metrics_page, docs_page, acknowledge_page,
 )  # fmt: skip
-"""One file each, with a `router`. `backtest` stands before `rules`: its path would be read as the id of a rule."""
+"""One file each, with a `router`. `backtest` stands before `rules` and `alert_stream` before `alerts`: their paths would be read as ids."""
 
 
 def create_app(
@@ -84,6 +86,7 @@ def create_app(
     check_auth_setting(settings)
     metrics = Metrics()
     model = Model(annotator, max_waiting_texts=settings.classify_queue)
+    feed = AlertFeed(database, alert_stream.rendered)
     doorkeeper = Doorkeeper(Keyring(database, time.monotonic), open_to=None)
     workspace_models = WorkspaceModels(database, time.monotonic, model.open)
 
@@ -93,7 +96,9 @@ def create_app(
         if settings.auth == "off":
             doorkeeper.open_to = await to_thread.run_sync(default_caller, database, clock())
         await model.start()
+        await feed.start()
         yield
+        await feed.stop()
         await model.stop()
         await doorkeeper.keyring.settle()
         await workspace_models.settle()
@@ -120,6 +125,7 @@ def create_app(
         model=model,
         workspace_models=workspace_models,
         metrics=metrics,
+        feed=feed,
     )
     for noun in NOUNS:
         app.include_router(noun.router)

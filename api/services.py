@@ -9,6 +9,7 @@ from anyio import to_thread
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 
+from api.alert_feed import AlertFeed
 from api.metrics import Metrics
 from api.model import Model
 from api.workspace_models import WorkspaceModels
@@ -34,6 +35,7 @@ class Services:
     model: Model
     workspace_models: WorkspaceModels
     metrics: Metrics
+    feed: AlertFeed
 
     async def annotate(self, workspace_id: str, texts: Sequence[TextInput], topics: frozenset[str] | None = None) -> list[Annotation]:
         """Annotations of a workspace's texts by its model, in order. Raises NotReady, and what the batcher raises."""

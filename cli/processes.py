@@ -15,6 +15,10 @@ GRACE_SECONDS = 10
 """How long requests that run may take once the API was asked to stop."""
 
 
+STARTUP_FAILED = 3
+"""What uvicorn exits with when the application does not start, or the port is taken."""
+
+
 class Queue(StrEnum):
     """What a worker works on: the model, everything around it, or both, in a process each."""
 
@@ -57,7 +61,7 @@ def serve_api(settings: "Settings") -> None:
         nudge=make_nudge(settings),
     )
     # The application logs its requests itself: an access log would hold what people searched for.
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -68,6 +72,11 @@ def serve_api(settings: "Settings") -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    server = uvicorn.Server(config)
+    app.state.services.feed.stopping = lambda: server.should_exit  # a stream has no end of its own to wait for
+    server.run()
+    if not server.started:
+        raise typer.Exit(STARTUP_FAILED)
 
 
 def worker(

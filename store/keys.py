@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -49,6 +49,12 @@ def authenticate(connection: Connection, plain: str) -> Key | None:
     # Compared even when there is nothing to compare with: the time taken tells nothing.
     right = hmac.compare_digest(NO_DIGEST if row is None else row.digest, _digest(plain))
     return _to_key(row) if right and row is not None and row.revoked_at is None else None
+
+
+def keys_in_force(connection: Connection, key_ids: Collection[str]) -> frozenset[str]:
+    """Those of the keys that were not revoked."""
+    wanted = keys.c.id.in_([row_id(one, "key") for one in key_ids])
+    return frozenset(str(one) for one in connection.scalars(select(keys.c.id).where(wanted, keys.c.revoked_at.is_(None))))
 
 
 def list_keys(connection: Connection, workspace_id: str) -> list[Key]:

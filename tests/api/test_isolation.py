@@ -85,7 +85,9 @@ def ours(api: Client, database: Database, workspace: Workspace) -> Client:
 
 def calls_of(api: Client) -> list[tuple[str, str]]:
     paths = api.get("/openapi.json").json()["paths"]
-    return [(method.upper(), path) for path in paths for method in paths[path] if path.startswith("/v1/")]
+    # The stream has no end; tests/api/test_alert_stream.py holds two workspaces apart.
+    asked = [path for path in paths if path.startswith("/v1/") and path != "/v1/alerts/stream"]
+    return [(method.upper(), path) for path in asked for method in paths[path]]
 
 
 def url_of(path: str) -> str:
