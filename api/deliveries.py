@@ -33,7 +33,7 @@ class DeliveryOut(Out):
     resent_at: datetime | None
 
 
-@router.get("", summary="What was sent, waits or died on its way, newest first")
+@router.get("", summary="What was sent, waits or died on its way, newest first", responses=problems(404))
 def list_all(
     caller: Reader,
     services: With,

@@ -23,6 +23,8 @@ from tests.api.test_alerts import surge
 from tests.builders import NOW
 
 EXAMPLES = 12
+LONGEST_ADDRESS = 65_000
+"""Bytes: uvicorn answers 400 to a longer one before the application sees it."""
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     schemathesis.checks.status_code_conformance,
@@ -76,7 +78,10 @@ def live(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
     database=None,
 )
 def test_every_answer_is_one_that_the_document_names(live: dict[str, Any], case: schemathesis.Case[Any]) -> None:
-    answer = case.call_and_validate(checks=CHECKS, **live)
+    answer = case.call(**live)
+    if len(str(answer.request.url)) > LONGEST_ADDRESS:
+        return
+    case.validate_response(answer, checks=CHECKS)
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == ["application/problem+json"]
         assert answer.json()["status"] == answer.status_code
