@@ -17,7 +17,7 @@ from core.errors import InvalidInput
 from core.times import floor_to
 from insights.budget import MOST_SENSITIVE, calibrate, quiet_at
 from insights.replays import Replay, replay_all
-from insights.rules import beginnings, dense
+from insights.rules import beginnings, dense, is_watched, measured
 from insights.severity import severity
 from insights.spikes import Surge
 from insights.summary import summarize
@@ -25,7 +25,7 @@ from nlp.topics import name_of
 from store.brands import list_brands
 from store.dimensions import filters_scope, scope_filters
 from store.feedback import period
-from store.records import Counts, Measure, Scope, TopicShare
+from store.records import Scope, TopicShare
 from store.rollups import grid, totals
 from store.rules import get_rule
 from store.scope import scope_key
@@ -142,7 +142,7 @@ class Trial:
         # All that came before belongs to what is known of a series; windows before its first row do not.
         start = since if stored is None else min(floor_to(stored[0], watch.window), since)
         found = grid(self._connection, self._workspace_id, watch.scope, watch.split_by, watch.measure, (start, until), watch.window)
-        series = {key: windows for key, windows in sorted(found.items()) if self._is_watched(key) and windows}
+        series = {key: windows for key, windows in sorted(found.items()) if windows and is_watched(watch.options, watch.split_by, key)}
         if len(series) > MOST_SERIES:
             raise InvalidInput(
                 f"split_by makes {len(series):,} series; at most {MOST_SERIES} are tried at once: narrow the scope", field="split_by"
@@ -182,10 +182,6 @@ class Trial:
 
     def _scope(self, key: tuple[str, ...]) -> Scope:
         return filters_scope(scope_filters(self._watch.scope) | dict(zip(self._watch.split_by, key, strict=True)))
-
-    def _is_watched(self, key: tuple[str, ...]) -> bool:
-        only = self._watch.options.only
-        return all(value in only.get(name, (value,)) for name, value in zip(self._watch.split_by, key, strict=True))
 
     def _shown(self, scope: Scope, surge: Surge, rule_id: str | None) -> BacktestAlert:
         peak, measure = surge.peak, self._watch.measure
@@ -228,8 +224,3 @@ def tried_budget(budget: float, series: int, weeks: float, replay: Replay) -> Bu
     """What a budget would have led to."""
     found = calibrate(budget, series, weeks, replay.peaks)
     return BudgetOut(budget=budget, sensitivity=found.sensitivity, pages_per_week=round(found.pages / weeks, 4))
-
-
-def measured(counts: Counts, measure: Measure) -> int:
-    """The number that a rule of this measure watches."""
-    return {"negative": counts.negative, "share": counts.negative, "complaint": counts.complaint}.get(measure, counts.count)

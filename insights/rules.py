@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from insights.replays import Counts
 from insights.seasons import Seasons
 from insights.spikes import DAY, SPANS, SpikeConfig
+from store.records import Counts as Counted
 from store.records import Hours, Measure, RuleOptions, Workspace
 
 OF_SILENCE = (*SPANS[1:], DAY)
@@ -25,6 +26,16 @@ def config_of(measure: Measure, options: RuleOptions, *, sensitivity: float, lea
         direction="fall" if measure == "silence" else "rise",
         threshold=options.threshold,
     )
+
+
+def measured(counts: Counted, measure: Measure) -> int:
+    """The number that a rule of this measure watches."""
+    return {"negative": counts.negative, "share": counts.negative, "complaint": counts.complaint}.get(measure, counts.count)
+
+
+def is_watched(options: RuleOptions, split_by: Sequence[str], values: Sequence[str]) -> bool:
+    """Whether a rule watches the series of these values, one for each dimension that it splits by."""
+    return all(value in options.only.get(name, (value,)) for name, value in zip(split_by, values, strict=True))
 
 
 def seasons_of(options: RuleOptions, workspace: Workspace) -> Seasons:

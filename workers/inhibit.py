@@ -7,12 +7,13 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from insights.causes import Cause, merged, stand_ins
+from insights.rules import measured
 from store.alerts import open_alerts
 from store.dimensions import filters_scope, scope_filters
 from store.records import Alert, Rule
 from store.rollups import totals
 from store.scope import scope_values
-from workers.sight import Sight, measured
+from workers.sight import Sight
 
 USUAL_OF = timedelta(days=7)
 RESTS_ON = 0.5

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from insights.arithmetic import arithmetic, excesses, p_value_of
+from insights.rules import measured
 from insights.share_detector import ShareDetector
 from insights.spikes import Detector, Finding
 from insights.voices import loudness, typical
 from store.dimensions import dimension_names, scope_filters
-from store.records import Measure, Rule, Scope, Workspace
+from store.records import Rule, Scope, Workspace
 from store.rollups import totals
 from store.voices import Voice, texts_of, voices
 
@@ -107,12 +108,7 @@ def _contributions(
 
 def _measured(connection: Connection, rule: Rule, scope: Scope, stretch: tuple[datetime, datetime], by: str | None) -> dict[str, int]:
     counted = totals(connection, rule.workspace_id, *stretch, by=by, scope=scope)
-    return {value: counts_of(rule.measure, counts.negative, counts.complaint, counts.count) for value, counts in counted.items()}
-
-
-def counts_of(measure: Measure, negative: int, complaint: int, count: int) -> int:
-    """The number that a rule watches."""
-    return {"negative": negative, "share": negative, "complaint": complaint}.get(measure, count)
+    return {value: measured(counts, rule.measure) for value, counts in counted.items()}
 
 
 def _texts(connection: Connection, workspace_id: str, rows: list[Voice]) -> dict[str, list[str]]:

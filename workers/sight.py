@@ -12,7 +12,7 @@ from core.times import BUCKET, floor_to
 from insights.budget import discoveries
 from insights.onset import onset
 from insights.replays import watcher
-from insights.rules import config_of, dense, is_on, seasons_of
+from insights.rules import config_of, dense, is_on, is_watched, measured, seasons_of
 from insights.seasons import Seasons
 from insights.severity import severity
 from insights.spikes import Finding, SpikeConfig, finding
@@ -21,7 +21,7 @@ from store.alerts import last_ended, open_alerts
 from store.brands import list_brands
 from store.dimensions import filters_scope, scope_filters
 from store.model_changes import comparable_since
-from store.records import Alert, AlertFigures, Counts, Measure, Rule, Scope, TopicShare
+from store.records import Alert, AlertFigures, Measure, Rule, Scope, TopicShare
 from store.rollups import Sparse, first_seen, grid, series, sums, totals
 from store.topics import title_of, workspace_taxonomy
 from store.workspaces import get_workspace
@@ -106,7 +106,7 @@ class Eye:
         talking = self._talking() if falls else set[Key]()
         watched = []
         for key in sorted({*live, *alerts, *talking}):
-            if not self._is_watched(key) and key not in alerts:
+            if key not in alerts and not is_watched(rule.options, self._split, key):
                 continue
             alert, scope = alerts.get(key), self._scope(key)
             buckets = live.get(key, {})
@@ -269,9 +269,6 @@ class Eye:
     def _scope(self, key: Key) -> Scope:
         return filters_scope(scope_filters(self._rule.scope) | dict(zip(self._split, key, strict=True)))
 
-    def _is_watched(self, key: Key) -> bool:
-        return all(value in self._rule.options.only.get(name, (value,)) for name, value in zip(self._split, key, strict=True))
-
 
 def look(
     connection: Connection, rule: Rule, now: datetime, topic_names: Mapping[str, str], memory: Memory | None = None
@@ -283,8 +280,3 @@ def look(
 def of_a_model(measure: Measure, scope: Scope) -> bool:
     """Whether another model would count this series otherwise."""
     return measure not in {"volume", "silence"} or scope.topic is not None or scope.language is not None
-
-
-def measured(counts: Counts, measure: Measure) -> int:
-    """The number that a rule watches."""
-    return {"negative": counts.negative, "share": counts.negative, "complaint": counts.complaint}.get(measure, counts.count)
