@@ -13,10 +13,10 @@ from core.errors import Conflict, NotFound
 from insights.message import read_message
 from insights.wording import Style, Wording, word
 from store.alerts import acknowledge_alert, get_alert
-from store.brands import list_brands
 from store.channels import get_channel
 from store.deliveries import get_delivery, use_link
 from store.links import open_link
+from store.names import names
 from store.records import AlertState, Channel, ChannelLanguage, Delivery
 
 router = APIRouter(include_in_schema=False)
@@ -101,9 +101,8 @@ def follow(services: Services, token: str, now: datetime) -> Linked:
         delivery = get_delivery(connection, link.workspace_id, link.delivery_id)
         channel = get_channel(connection, link.workspace_id, delivery.channel_id)
         alert = get_alert(connection, link.workspace_id, str(delivery.alert_id))
-        brands = list_brands(connection, link.workspace_id)
-    names = {topic.id: topic.name[channel.language] for topic in services.taxonomy.topics} | {brand.id: brand.name for brand in brands}
-    style = Style(channel.language, ZoneInfo(channel.time_zone), names)
+        called = names(connection, link.workspace_id, services.taxonomy.names, channel.language)
+    style = Style(channel.language, ZoneInfo(channel.time_zone), called)
     return Linked(delivery, channel, alert.state, word(read_message(delivery.payload), style))
 
 

@@ -34,6 +34,11 @@ class Taxonomy:
     def ids(self) -> frozenset[str]:
         return frozenset(topic.id for topic in self.topics)
 
+    @property
+    def names(self) -> Mapping[str, Mapping[str, str]]:
+        """Id -> language -> what it is called there."""
+        return {topic.id: topic.name for topic in self.topics}
+
     def check(self, ids: frozenset[str], *, field: str = "topics") -> frozenset[str]:
         """`ids` when all of them are topics; InvalidInput names the others and what is valid."""
         if unknown := sorted(ids - self.ids):

@@ -25,9 +25,10 @@ def workspace_taxonomy(connection: Connection, workspace_id: str) -> WorkspaceTa
     return WorkspaceTaxonomy(state.number, tuple(map(_to_topic, connection.execute(mine))), frozenset(state.hidden))
 
 
-def title_of(topic: CustomTopic) -> str:
-    """What a topic is called in English, or in the first language that it has a name in."""
-    return dict(topic.name).get("en") or topic.name[0][1]
+def title_of(topic: CustomTopic, language: str = "en") -> str:
+    """What a topic is called in a language, else in English, else in the first language that it has a name in."""
+    names = dict(topic.name)
+    return names.get(language) or names.get("en") or topic.name[0][1]
 
 
 def add_topic(connection: Connection, workspace_id: str, topic: CustomTopic, now: datetime) -> None:

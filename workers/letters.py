@@ -14,11 +14,11 @@ from core.network import Resolver
 from insights.message import Notice, ToldAlert, read_message
 from insights.wording import Style, Wording, word
 from nlp.topics import Taxonomy
-from store.brands import list_brands
 from store.channels import get_channel, secrets_of
 from store.deliveries import first_receipt
 from store.links import seal_link
-from store.records import Channel, ChannelLanguage, Delivery, FeedbackQuery
+from store.names import names
+from store.records import Channel, Delivery, FeedbackQuery
 from store.search import search_feedback
 from store.secrets import Vault
 
@@ -85,7 +85,7 @@ def write_letter(connection: Connection, vault: Vault, delivery: Delivery, taxon
     """The letter of a delivery. Raises NotFound when the channel is gone, Misconfigured when its secrets cannot be opened."""
     channel = get_channel(connection, delivery.workspace_id, delivery.channel_id)
     notice = read_message(delivery.payload)
-    style = Style(channel.language, ZoneInfo(channel.time_zone), names(connection, channel.workspace_id, taxonomy, channel.language))
+    style = Style(channel.language, ZoneInfo(channel.time_zone), names(connection, channel.workspace_id, taxonomy.names, channel.language))
     asks = notice.alert is not None and notice.event not in QUIET_EVENTS
     return Letter(
         delivery=delivery,
@@ -99,13 +99,6 @@ def write_letter(connection: Connection, vault: Vault, delivery: Delivery, taxon
         thread=first_receipt(connection, delivery),
         quotes=quotes(connection, channel.workspace_id, notice.alert) if channel.include_quotes and asks and notice.alert else (),
     )
-
-
-def names(connection: Connection, workspace_id: str, taxonomy: Taxonomy, language: ChannelLanguage) -> dict[str, str]:
-    """What brands and topics are called, by their ids."""
-    return {topic.id: topic.name[language] for topic in taxonomy.topics} | {
-        brand.id: brand.name for brand in list_brands(connection, workspace_id)
-    }
 
 
 def quotes(connection: Connection, workspace_id: str, alert: ToldAlert) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The page behind the link in an alert: looking acknowledges nothing, a press of the button does, once."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,9 @@ from store.channels import create_channel
 from store.database import Database
 from store.deliveries import enqueue, list_deliveries
 from store.links import seal_link
-from store.records import Workspace
+from store.records import CustomTopic, TopicShare, Workspace
 from store.secrets import Vault
+from store.topics import add_topic
 from tests.api.client import Client
 from tests.api.conftest import Clock
 from tests.api.test_alerts import surge
@@ -29,7 +31,7 @@ def link(api: Client, database: Database, workspace: Workspace) -> str:
         channel = create_channel(
             connection, workspace.id, name="ja", kind="webhook", target="x", secrets=secrets, now=NOW, vault=VAULT, language="ja"
         )
-        alert = get_alert(connection, workspace.id, "1")
+        alert = replace(get_alert(connection, workspace.id, "1"), top_topics=(TopicShare("loyalty", 9),))
         enqueue(connection, alert, "alert.opened", [channel.id], message(alert, "alert.opened"), NOW)
         [delivery] = list_deliveries(connection, workspace.id).rows
     assert api.key is not None
@@ -43,6 +45,12 @@ def test_looking_changes_nothing(api: Client, link: str) -> None:
     assert "&lt;i&gt;shop&lt;/i&gt;からの否定的な声 42件" in page.text
     assert '<form method="post"><button>対応する</button></form>' in page.text
     assert api.get("/v1/alerts/1").json()["state"] == "open"
+
+
+def test_the_page_calls_topics_of_the_workspace_by_their_names(api: Client, link: str, database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        add_topic(connection, workspace.id, CustomTopic("loyalty", None, (("en", "Loyalty"), ("ja", "<b>ポイント")), (), ()), NOW)
+    assert "主な話題は&lt;b&gt;ポイント（" in api.get(link).text
 
 
 def test_the_button_acknowledges_in_the_name_of_the_channel_and_once(api: Client, link: str) -> None:
