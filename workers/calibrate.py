@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from core.times import floor_to
 from insights.budget import calibrate
 from insights.replays import replay_all
-from insights.rules import beginnings, budget_of, config_of, dense, seasons_of
+from insights.rules import beginnings, budget_of, config_of, dense, is_watched, seasons_of
 from store.database import Database
 from store.dimensions import scope_filters
 from store.records import Calibration, Rule
@@ -44,8 +44,9 @@ def calibrated(database: Database, rule: Rule, sharing: int, now: datetime) -> C
     with database.read() as connection:
         workspace = get_workspace(connection, rule.workspace_id)
         found = grid(connection, rule.workspace_id, rule.scope, split, rule.measure, (since, until), width)
+    watched = [windows for key, windows in found.items() if is_watched(rule.options, split, key)]
     # A series that never had enough for an alert in all that time is no test that could fail.
-    series = [windows for windows in found.values() if sum(own for own, _ in windows.values()) >= rule.least][:MOST_SERIES]
+    series = [windows for windows in watched if sum(own for own, _ in windows.values()) >= rule.least][:MOST_SERIES]
     budget = budget_of(rule.options, workspace, sharing) or 0.0
     config = config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least)
     firsts = beginnings(series, since, width)

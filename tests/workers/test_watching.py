@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from store.alerts import list_alerts, why_of
 from store.database import Database
 from store.records import Alert, AlertQuery, Author, NewFeedback, Rule, RuleOptions, Scope, Workspace
@@ -205,3 +207,18 @@ def test_a_budget_becomes_a_threshold_by_replaying_the_past(database: Database, 
     assert calibration is not None
     assert (calibration.series, calibration.pages, calibration.budget, calibration.sensitivity) == (1, 0, 1.0, 1e-3)
     assert 0.6 < calibration.weeks < 0.8
+
+
+def test_a_budget_is_divided_by_the_series_that_are_watched(database: Database, workspace: Workspace) -> None:
+    """Fifty sources are there, and the rule is asked to watch two of them."""
+    only = {"source": ("shop 3", "shop 4")}
+    narrow = a_rule(database, workspace, split_by=("source",), options=RuleOptions(budget_from="workspace", only=only))
+    wide = a_rule(database, workspace, name="all", split_by=("source",), options=RuleOptions(budget_from="workspace"))
+    some = rows(500, since=NOW - timedelta(days=5), minutes=5 * 24 * 60 - 60)
+    put(database, workspace, [replace(one, source=f"shop {number % 50}") for number, one in enumerate(some)], live=False)
+    settle(database)
+    look(database)
+    with database.read() as connection:
+        calibrations = [get_rule(connection, workspace.id, rule.id).calibration for rule in (narrow, wide)]
+    assert [one and one.series for one in calibrations] == [2, 50]
+    assert [one and one.sensitivity for one in calibrations] == [1e-3, pytest.approx(0.5 / 168 / 50)]
