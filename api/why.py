@@ -63,6 +63,13 @@ class EffectiveOut(BaseModel):
     p_value: float
 
 
+class SeverityOut(BaseModel):
+    level: Severity = Field(description="When it was found; while a surge lasts its severity only rises.")
+    of_rows: Severity = Field(description="What it would be if every row counted.")
+    times: float = Field(description="Voices, in times of what is usual.")
+    more: float = Field(description="Voices beyond what is usual: its reach. Below 0 of a silence.")
+
+
 class ThresholdOut(BaseModel):
     sensitivity: float
     least: int
@@ -111,6 +118,7 @@ class WhyOut(BaseModel):
     strays: StraysOut | None = None
     p_value: float | None = Field(default=None, description="Findings like it that an hour of watching brings when nothing is wrong.")
     effective: EffectiveOut | None = None
+    severity: SeverityOut | None = None
     baseline: BaselineOut | None = None
     threshold: ThresholdOut | None = None
     contributions: list[PartOut] = Field(default_factory=list)

@@ -1,19 +1,34 @@
-"""How loud an alert should be: from how many times more than expected, and how many more."""
+"""How loud an alert should be: from its size, how many times as much as is usual, and its reach, how many people more say it."""
 
 from insights.spikes import Finding
 from store.records import Severity
 
-STEPS: tuple[tuple[Severity, float, float], ...] = (("critical", 6.0, 100.0), ("high", 3.0, 30.0), ("medium", 2.0, 10.0))
-"""(severity, times the expected count, counts above it): both must be reached. Ten angry texts are not critical whatever was expected."""
+STEPS: tuple[tuple[Severity, float, float], ...] = (
+    ("critical", 6.0, 100.0), ("critical", 3.0, 300.0),
+    ("high", 3.0, 30.0), ("high", 2.0, 100.0),
+    ("medium", 2.0, 10.0), ("medium", 1.5, 30.0),
+)  # fmt: skip
+"""(severity, times the expected count, counts above it): both must be reached. Ten angry texts are not critical whatever was expected; and
+where three times as many people are concerned, a smaller ratio is as bad."""
 
 MISSED = 100
 """So many that were due and did not come: a source that matters is silent."""
 
 
 def severity(finding: Finding) -> Severity:
-    """`low` to `critical`. The ratio is taken against at least one expected count, so that silence before does not make it endless."""
+    """`low` to `critical`, of a finding that counts voices: a hundred texts of one author are one, and reach nobody."""
     if finding.direction == "fall":
-        return "high" if finding.expected - finding.observed >= MISSED else "medium"
-    times = finding.observed / max(finding.expected, 1.0)
-    excess = finding.observed - finding.expected
-    return next((name for name, least_times, least_excess in STEPS if times >= least_times and excess >= least_excess), "low")
+        return "high" if -more(finding) >= MISSED else "medium"
+    return next(
+        (name for name, least_times, least_more in STEPS if times(finding) >= least_times and more(finding) >= least_more), "low"
+    )  # fmt: skip
+
+
+def times(finding: Finding) -> float:
+    """How many times as much as is usual; of at least one expected count, so that silence before does not make it endless."""
+    return finding.observed / max(finding.expected, 1.0)
+
+
+def more(finding: Finding) -> float:
+    """How many more than usual; below 0 where fewer came."""
+    return finding.observed - finding.expected

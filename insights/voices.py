@@ -30,6 +30,13 @@ def loudness(rows: Iterable[tuple[Hashable | None, Hashable | None]]) -> Loudnes
     return Loudness(raw, effective, len(authors - {None}))
 
 
+def extrapolate(read: Loudness, rows: int) -> Loudness:
+    """What `rows` rows are, of which only the newest were read: people repeat themselves in the others as much."""
+    if not 0 < read.raw < rows:
+        return read
+    return Loudness(rows, round(rows * read.effective / read.raw), read.authors)
+
+
 WORD = re.compile(r"\w+")
 SHORTEST_WORD = 3
 

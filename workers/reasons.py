@@ -9,13 +9,14 @@ from sqlalchemy import Connection
 
 from insights.arithmetic import arithmetic, excesses, p_value_of
 from insights.rules import measured
+from insights.severity import more, severity, times
 from insights.share_detector import ShareDetector
 from insights.spikes import Detector, Finding
-from insights.voices import loudness, typical
+from insights.voices import extrapolate, loudness, typical
 from store.dimensions import dimension_names, scope_filters
 from store.records import Rule, Scope, Workspace
 from store.rollups import totals
-from store.voices import Voice, texts_of, voices
+from store.voices import MOST_VOICES, Voice, texts_of, voices
 
 VOICES_OF_THE_PAST = timedelta(days=7)
 FEW_VOICES = 20
@@ -27,9 +28,10 @@ MOST_PARTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
-    """`figures`: what an alert keeps. `pages`: whether it still surges when reposts and loud authors count once."""
+    """`figures`: what an alert keeps. `voices`: the finding when reposts and loud authors count once; `pages`: whether it surges then."""
 
     figures: Mapping[str, Any]
+    voices: Finding
     pages: bool
 
 
@@ -47,6 +49,8 @@ def reasons(
     rows = _rows(connection, rule, scope, seen, fresh)
     loud = loudness((one.fingerprint, one.author) for one in rows)
     usual = _usual_share(connection, rule, scope, seen)
+    if loud.raw == MOST_VOICES:
+        loud = extrapolate(loud, seen.observed)
     judged = replace(seen, observed=loud.effective, expected=seen.expected * usual)
     counts_voices = rule.measure in {"negative", "complaint", "volume"} and rule.options.threshold is None
     p_value = p_value_of(judged) if counts_voices else seen.p_value
@@ -54,9 +58,10 @@ def reasons(
     figures = arithmetic(seen, detector, learned)
     figures["observed"] |= {"effective": loud.effective, "authors": loud.authors}
     figures["effective"] = {"usual_share": usual, "expected": judged.expected, "p_value": p_value}
+    figures["severity"] = {"level": severity(judged), "of_rows": severity(seen), "times": times(judged), "more": more(judged)}
     figures |= {"threshold": _threshold(rule), "contributions": _contributions(connection, rule, workspace, scope, seen, learned)}
     figures["texts"] = _texts(connection, rule.workspace_id, rows)
-    return Reasons(figures, pages)
+    return Reasons(figures, judged, pages)
 
 
 def _rows(connection: Connection, rule: Rule, scope: Scope, seen: Finding, fresh: datetime | None) -> list[Voice]:

@@ -249,7 +249,7 @@ class Eye:
         shares = [TopicShare(topic, measured(counts, measure)) for topic, counts in by_topic.items() if topic != one.scope.topic]
         topics = tuple(sorted((share for share in shares if share.count), key=lambda share: (-share.count, share.topic))[:MOST_TOPICS])
         return AlertFigures(
-            severity=severity(seen),
+            severity=severity(why.voices),
             window_minutes=seen.windows * self._rule.window_minutes,
             observed=seen.observed,
             expected=seen.expected,

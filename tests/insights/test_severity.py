@@ -1,5 +1,6 @@
 """How loud an alert is, and what it says."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -33,6 +34,18 @@ def a_finding(observed: int, expected: float, *, windows: int = 1) -> Finding:
 )
 def test_is_as_loud_as_the_ratio_and_the_excess_allow(observed: int, expected: float, loud: Severity) -> None:
     assert severity(a_finding(observed, expected)) == loud
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected", "loud"), [(700, 220, "critical"), (500, 220, "high"), (330, 300, "low"), (240, 150, "medium"), (40, 0, "high")]
+)
+def test_hundreds_of_people_more_make_up_for_a_smaller_ratio(observed: int, expected: float, loud: Severity) -> None:
+    assert severity(a_finding(observed, expected)) == loud
+
+
+@pytest.mark.parametrize(("expected", "loud"), [(99, "medium"), (100, "high")])
+def test_a_silence_is_as_loud_as_what_is_missed(expected: float, loud: Severity) -> None:
+    assert severity(replace(a_finding(0, expected), direction="fall")) == loud
 
 
 def test_says_what_how_many_since_when_and_about_what() -> None:

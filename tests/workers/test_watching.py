@@ -154,6 +154,25 @@ def test_says_how_many_people_said_it(database: Database, workspace: Workspace) 
     assert len(why["texts"]["first"]) == 3
 
 
+def test_one_loud_author_is_not_critical_and_a_crowd_is(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace)
+    five_ordinary_days(database, workspace)
+    surge(database, workspace, 20)
+    put(database, workspace, by("troll", rows(400, since=NOW - 9 * MINUTE, minutes=8, text="late troll")), live=True)
+    settle(database)
+    assert look(database).opened == 1
+    (alert,) = alerts(database, workspace)
+    with database.read() as connection:
+        shown = why_of(connection, workspace.id, alert.id)["severity"]
+    assert (alert.observed, alert.severity, shown["level"], shown["of_rows"]) == (420, "medium", "medium", "critical")
+    assert 15 < shown["more"] < 20
+    crowd = rows(110, since=NOW + MINUTE, minutes=2, text="late crowd")
+    put(database, workspace, [replace(one, author=Author(id=f"a{number}")) for number, one in enumerate(crowd)], live=True)
+    settle(database)
+    assert look(database, minutes=3).extended == 1
+    assert alerts(database, workspace)[0].severity == "critical"
+
+
 def test_a_surge_that_came_and_went_while_nobody_looked_pages(database: Database, workspace: Workspace) -> None:
     a_rule(database, workspace)
     five_ordinary_days(database, workspace)
