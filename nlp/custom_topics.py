@@ -16,7 +16,7 @@ import numpy as np
 
 from nlp.calibrate import sigmoid
 from nlp.embedding import unpacked
-from nlp.heads import Floats, Heads, in_blocks
+from nlp.heads import Floats, Heads, row_by_row
 from nlp.mentions import TopicScores, mentions
 from nlp.pooling import Pooled
 from store.records import CustomTopic, Span, TopicMention, WorkspaceTaxonomy
@@ -77,7 +77,7 @@ class TopicScorer:
 
     def scores(self, embeddings: Floats) -> Floats:
         """(n, T) log-likelihood ratios to the middle of ordinary feedback, up to a constant: the largest is the likeliest topic."""
-        return in_blocks(embeddings - self._middle, self._weights, self._constants)
+        return row_by_row(embeddings - self._middle, self._weights, self._constants)
 
     def features(self, embeddings: Floats) -> tuple[Floats, Floats]:
         """How many deviations a text stands out of what is usual (n, T), and falls behind the likeliest other topic."""

@@ -11,6 +11,7 @@ from sentencepiece import SentencePieceProcessor
 
 BLOCK = 32  # weights that share one scale
 BLOCK_BYTES = 18  # an fp16 scale and 32 nibbles
+FEW = 16  # texts whose pieces are looked up one by one
 
 
 def row_bytes(hidden: int) -> int:
@@ -40,6 +41,9 @@ class Tokenizer:
         """Ids of each text, without specials; an empty list for a text without anything to read. Never raises on a str."""
         # Lone surrogates have no UTF-8 and a NUL would end a C string: both become the replacement character.
         readable = [text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd") for text in texts]
+        # A list goes to a thread that the library starts for it: few texts would mostly wait for that.
+        if len(readable) <= FEW:
+            return [self._processor.encode(text, out_type=int) for text in readable]
         ids: list[list[int]] = self._processor.encode(readable, out_type=int, num_threads=1)
         return ids
 

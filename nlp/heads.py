@@ -12,7 +12,6 @@ from nlp.calibrate import sigmoid, softmax
 
 Floats = NDArray[np.float32]
 EPSILON = np.float32(1e-5)  # of torch's LayerNorm, which trained the heads
-BLOCK = 16  # rows that are multiplied together: with 32 a single text pays for many, with 8 many texts pay half as much again
 TASKS = ("sentiment", "complaint", "presence", "topic_sentiment")
 EMOTION, EMBEDDING = "emotion", "embedding"  # what a model may lack
 BACKGROUND = "background"
@@ -46,7 +45,7 @@ class Heads:
 
     def logits(self, task: str, pooled: Floats) -> Floats:
         """Raw outputs of one task, before its temperature: (n, outputs)."""
-        return in_blocks(self.hidden(task, pooled), *self.last_layer(task))
+        return row_by_row(self.hidden(task, pooled), *self.last_layer(task))
 
     def last_layer(self, task: str) -> tuple[Floats, Floats]:
         """Weight (outputs, hidden) and bias (outputs,) of what makes the raw outputs of the hidden layer."""
@@ -58,7 +57,7 @@ class Heads:
         centred = pooled - pooled.mean(axis=-1, keepdims=True)
         scale = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON)
         normal = centred / scale * part["norm.weight"] + part["norm.bias"]
-        hidden: Floats = np.tanh(in_blocks(normal, part["dense.weight"], part["dense.bias"]))
+        hidden: Floats = np.tanh(row_by_row(normal, part["dense.weight"], part["dense.bias"]))
         return hidden
 
     def sentiment(self, pooled: Floats) -> Floats:
@@ -108,15 +107,11 @@ class Heads:
         return softmax(logits, self.temperatures["topic_sentiment"])
 
 
-def in_blocks(vectors: Floats, weight: Floats, bias: Floats) -> Floats:
-    """vectors (n, in) x weight (out, in) + bias, in blocks of BLOCK rows, the last one filled up with zeros.
+def row_by_row(vectors: Floats, weight: Floats, bias: Floats) -> Floats:
+    """vectors (n, in) x weight (out, in) + bias, every row a product of its own.
 
-    A matrix product of another shape may take another kernel and round otherwise: with one shape a row's answer never depends on its
-    neighbours.
+    A product of another shape may take another kernel and round otherwise: with one shape a row's answer never depends on its neighbours.
+    It takes a tenth longer than blocks of 16 rows where there are many, and a single text does not pay for 16.
     """
-    count = len(vectors)
-    filled = np.zeros((-(-count // BLOCK) * BLOCK, vectors.shape[1]), np.float32)
-    filled[:count] = vectors
-    products = np.concatenate([filled[at : at + BLOCK] @ weight.T for at in range(0, len(filled), BLOCK)] or [filled @ weight.T])
-    outputs: Floats = products[:count] + bias
+    outputs: Floats = np.matmul(vectors[:, np.newaxis, :], weight.T)[:, 0] + bias
     return outputs

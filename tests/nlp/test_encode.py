@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlp.bundle import BUNDLED, TOKENIZER, load_bundle
-from nlp.encode import Tokenizer, WordVectors
+from nlp.encode import FEW, Tokenizer, WordVectors
 
 TEXTS = ["The parcel never came!", "配送が遅い。返金してください", "التوصيل متأخر جدا", "खाना ठंडा था", "👍🏽👍🏽", "Größe passt nicht"]
 
@@ -19,7 +19,8 @@ def tokenizer() -> Tokenizer:
 
 
 def test_ids_are_the_same_alone_and_together(tokenizer: Tokenizer) -> None:
-    assert tokenizer.encode(TEXTS) == [tokenizer.encode([text])[0] for text in TEXTS]
+    many = [f"{text} {number}" for number in range(FEW) for text in TEXTS]
+    assert tokenizer.encode(many) == [tokenizer.encode([text])[0] for text in many]
 
 
 def test_ordinary_texts_have_no_unknown_pieces_and_no_specials(tokenizer: Tokenizer) -> None:

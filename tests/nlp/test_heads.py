@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nlp.heads import EMOTION, Calibration, Heads
+from nlp.heads import EMOTION, Calibration, Heads, row_by_row
 
 HIDDEN, TOPICS = 8, ("price", "food")
 OUTPUTS = {"sentiment": 3, "complaint": 1, "presence": 2, "topic_sentiment": 6, EMOTION: 7}
@@ -53,6 +53,15 @@ def test_a_row_has_the_same_answer_alone_and_among_others() -> None:
     heads, x = Heads(some_weights(), TOPICS, a_calibration()), vectors(70)
     together = heads.topic_sentiment(x)
     assert all(np.array_equal(heads.topic_sentiment(x[row : row + 1])[0], together[row]) for row in range(70))
+
+
+def test_a_row_of_the_size_that_ships_has_the_same_product_wherever_it_lies() -> None:
+    random = np.random.default_rng(2)
+    weight, bias, x = (random.normal(size=shape).astype(np.float32) for shape in ((384, 384), 384, (70, 384)))
+    together = row_by_row(x, weight, bias)
+    shifted = np.zeros(x.size + 1, np.float32)[1:].reshape(x.shape)  # four bytes further than any array begins
+    shifted[:] = x
+    assert all(np.array_equal(row_by_row(shifted[row : row + 3], weight, bias), together[row : row + 3]) for row in range(70))
 
 
 def test_a_model_may_lack_the_head_for_emotions() -> None:

@@ -50,6 +50,12 @@ def test_packs_are_nearly_full_where_there_is_much_to_do() -> None:
     assert computed < 1.05 * sum(lengths) < sum(map(padded_length, lengths))
 
 
+def test_a_text_alone_is_filled_up_to_the_next_size() -> None:
+    for length, size in ((9, 16), (22, 24), (27, 32), (40, 48), (60, 64), (100, 128), (130, 256)):
+        (pack,) = packs(windows([length]), pad=-1, threads=2)
+        assert pack.ids.shape == (size,)
+
+
 def test_little_work_is_shared_between_the_threads() -> None:
     assert [pack.lengths for pack in packs(windows([40] * 4), pad=-1, threads=2)] == [(40, 40), (40, 40)]
     assert [pack.lengths for pack in packs(windows([15, 15]), pad=-1, threads=2)] == [(15, 15)]
