@@ -38,16 +38,18 @@ CALIBRATION_TEXTS = 300
 
 
 def body_of(backbone: Path, weights: Mapping[str, Tensor]) -> Body:
-    """The trained body under our own names: only one token type is used, so it joins the positions."""
+    """The trained body under our own names, with as many layers as it has weights for: only one token type is used, so it joins the
+    positions."""
     shape = json.loads((backbone / "backbone.json").read_text())
-    sizes = {name: shape[name] for name in ("hidden", "layers", "heads", "positions", "epsilon")}
-    body = Body(inner=shape["intermediate"], **sizes)
+    sizes = {name: shape[name] for name in ("hidden", "heads", "positions", "epsilon")}
+    layers = sum(name.endswith("attention.self.query.weight") for name in weights)
+    body = Body(inner=shape["intermediate"], layers=layers, **sizes)
     renamed = {
         "positions": weights["body.embeddings.position_embeddings.weight"] + weights["body.embeddings.token_type_embeddings.weight"][0],
         "norm.weight": weights["body.embeddings.LayerNorm.weight"],
         "norm.bias": weights["body.embeddings.LayerNorm.bias"],
     }
-    for layer in range(shape["layers"]):
+    for layer in range(layers):
         for ours, theirs in HF_LAYER.items():
             for kind in ("weight", "bias"):
                 renamed[f"layers.{layer}.{ours}.{kind}"] = weights[f"body.encoder.layer.{layer}.{theirs}.{kind}"]

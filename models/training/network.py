@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,14 +104,15 @@ def emotion_loss(logits: Tensor, shares: Tensor, covered: Tensor, weight: Tensor
     return (losses * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
-def body_config(backbone: Path) -> BertConfig:
-    """The body's shape from backbone.json; word vectors come from outside, so its own vocabulary is empty but for one row."""
+def body_config(backbone: Path, layers: int | None = None) -> BertConfig:
+    """The body's shape from backbone.json, with another number of `layers` where it is shallower; word vectors come from outside, so its
+    own vocabulary is empty but for one row."""
     shape = json.loads((backbone / "backbone.json").read_text())
     settings: dict[str, Any] = {
         "vocab_size": 1,
         "pad_token_id": 0,
         "hidden_size": shape["hidden"],
-        "num_hidden_layers": shape["layers"],
+        "num_hidden_layers": layers or shape["layers"],
         "num_attention_heads": shape["heads"],
         "intermediate_size": shape["intermediate"],
         "max_position_embeddings": shape["positions"],
@@ -127,28 +129,25 @@ def body_config(backbone: Path) -> BertConfig:
 def new_network(backbone: Path, topics: int) -> Network:
     """The pretrained body with fresh heads."""
     network = Network(body_config(backbone), topics)
-    missing, unexpected = network.body.load_state_dict(load_file(str(backbone / "body.safetensors")), strict=False)
-    left = set(missing) - {"embeddings.word_embeddings.weight"}
-    if left or unexpected:
-        raise ValueError(f"{backbone / 'body.safetensors'}: missing {sorted(left)}, unexpected {sorted(unexpected)}")
+    _load(network.body, load_file(str(backbone / "body.safetensors")), backbone / "body.safetensors")
     return network
 
 
 def network_of_model(backbone: Path, model: Path, topics: int) -> Network:
     """A network that goes on where an exported model stands: its int8 body read back to float, and its heads where it has them."""
-    network = new_network(backbone, topics)
-    arrays = read_body(model / BODY).arrays
+    body = read_body(model / BODY)
+    network = Network(body_config(backbone, body.layers), topics)
     renamed = {
-        "embeddings.position_embeddings.weight": arrays["positions"],
+        "embeddings.position_embeddings.weight": body.arrays["positions"],
         "embeddings.token_type_embeddings.weight": np.zeros((2, network.body.config.hidden_size), np.float32),
-        "embeddings.LayerNorm.weight": arrays["norm.weight"],
-        "embeddings.LayerNorm.bias": arrays["norm.bias"],
+        "embeddings.LayerNorm.weight": body.arrays["norm.weight"],
+        "embeddings.LayerNorm.bias": body.arrays["norm.bias"],
     }
-    for layer in range(network.body.config.num_hidden_layers):
+    for layer in range(body.layers):
         for ours, theirs in HF_LAYER.items():
             for kind in ("weight", "bias"):
-                renamed[f"encoder.layer.{layer}.{theirs}.{kind}"] = arrays[f"layers.{layer}.{ours}.{kind}"]
-    network.body.load_state_dict({name: torch.from_numpy(value) for name, value in renamed.items()}, strict=False)
+                renamed[f"encoder.layer.{layer}.{theirs}.{kind}"] = body.arrays[f"layers.{layer}.{ours}.{kind}"]
+    _load(network.body, {name: torch.from_numpy(value) for name, value in renamed.items()}, model / BODY)
     with np.load(model / HEADS_FILE) as stored:
         network.heads.load_state_dict(
             {name: torch.from_numpy(stored[name]) for name in stored.files if name.split(".")[0] in network.heads}, strict=False
@@ -156,9 +155,9 @@ def network_of_model(backbone: Path, model: Path, topics: int) -> Network:
     return network
 
 
-def trained_network(backbone: Path, weights: Path, topics: int) -> Network:
-    """A network with the weights that training saved."""
-    network = Network(body_config(backbone), topics)
-    network.load_state_dict(load_file(str(weights)))
-    network.eval()
-    return network
+def _load(body: BertModel, weights: Mapping[str, Tensor], file: Path) -> None:
+    """All of the body's weights but its word vectors. ValueError where some are missing or unknown."""
+    missing, unexpected = body.load_state_dict(weights, strict=False)
+    left = set(missing) - {"embeddings.word_embeddings.weight"}
+    if left or unexpected:
+        raise ValueError(f"{file}: missing {sorted(left)}, unexpected {sorted(unexpected)}")

@@ -1,4 +1,4 @@
-"""A tiny backbone in the layout of the wheel's file: one layer, 64 wide, with letters and a few words."""
+"""A tiny backbone in the layout of the wheel's file: one layer or a few, 64 wide, with letters and a few words."""
 
 import string
 import struct
@@ -11,7 +11,7 @@ WORDS = ["▁the", "▁parcel", "▁good", "▁bad", "▁late"]
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁", *string.ascii_lowercase, *string.ascii_uppercase, *".,!?'", *WORDS, "<mask>"]
 
 
-def tiny_source_file(folder: Path) -> Path:
+def tiny_source_file(folder: Path, layers: int = 1) -> Path:
     """Writes the file and returns its path."""
     random = np.random.default_rng(4)
     text = "".join(PIECES).encode()
@@ -19,11 +19,11 @@ def tiny_source_file(folder: Path) -> Path:
     scores = np.array([-10.0 - 2 * (len(piece) < 3) for piece in PIECES], np.float32)
     head = (
         b"E5S1"
-        + struct.pack("<I7i", 1, HIDDEN, 1, 2, INNER, len(PIECES), POSITIONS, 2)
+        + struct.pack("<I7i", 1, HIDDEN, layers, 2, INNER, len(PIECES), POSITIONS, 2)
         + struct.pack("<f6i", 1e-12, 32, len(PIECES), 0, 2, 1, 3)
     )
     head += struct.pack("<Q", len(text)) + offsets.tobytes() + scores.tobytes() + text + struct.pack("<iI", 0, 0)
-    tensors = _tensors(random)
+    tensors = _tensors(random, layers)
     table = struct.pack("<i", len(tensors))
     at = len(head) + len(table) + sum(2 + len(name) + 21 for name in tensors)
     for name, (kind, count, raw) in tensors.items():
@@ -34,16 +34,18 @@ def tiny_source_file(folder: Path) -> Path:
     return path
 
 
-def _tensors(random: np.random.Generator) -> dict[str, tuple[int, int, bytes]]:
+def _tensors(random: np.random.Generator, layers: int) -> dict[str, tuple[int, int, bytes]]:
     tensors = {
         "emb.word": _blocks(random, len(PIECES) * HIDDEN),
         "emb.pos": _floats(random, POSITIONS * HIDDEN),
         "emb.type": _floats(random, 2 * HIDDEN),
     }
-    tensors |= {"emb.ln.w": _ones(), "emb.ln.b": _floats(random, HIDDEN)}
-    for name, size in {"q": HIDDEN, "k": HIDDEN, "v": HIDDEN, "ao": HIDDEN, "fi": INNER, "fo": INNER}.items():
-        tensors |= {f"l0.{name}.w": _blocks(random, HIDDEN * size), f"l0.{name}.b": _floats(random, HIDDEN)}
-    return tensors | {f"l0.{name}.{letter}": _ones() for name in ("aln", "oln") for letter in "wb"}
+    tensors |= {"emb.ln.w": _near_one(random), "emb.ln.b": _floats(random, HIDDEN)}
+    for layer in range(layers):
+        for name, size in {"q": HIDDEN, "k": HIDDEN, "v": HIDDEN, "ao": HIDDEN, "fi": INNER, "fo": INNER}.items():
+            tensors |= {f"l{layer}.{name}.w": _blocks(random, HIDDEN * size), f"l{layer}.{name}.b": _floats(random, HIDDEN)}
+        tensors |= {f"l{layer}.{name}.{letter}": _near_one(random) for name in ("aln", "oln") for letter in "wb"}
+    return tensors
 
 
 def _blocks(random: np.random.Generator, count: int) -> tuple[int, int, bytes]:
@@ -56,5 +58,6 @@ def _floats(random: np.random.Generator, count: int) -> tuple[int, int, bytes]:
     return 0, count, random.normal(scale=0.1, size=count).astype(np.float32).tobytes()
 
 
-def _ones() -> tuple[int, int, bytes]:
-    return 0, HIDDEN, np.ones(HIDDEN, np.float32).tobytes()
+def _near_one(random: np.random.Generator) -> tuple[int, int, bytes]:
+    """Not one: converters leave a product with ones out."""
+    return 0, HIDDEN, random.normal(1, 0.1, HIDDEN).astype(np.float32).tobytes()
