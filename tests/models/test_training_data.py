@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from models.training.data import ABSENT_BY_GUESS, STRONG, WEAK, Mark, Mix, example_of, load, segments, topic_ids
+from models.training.data import ABSENT_BY_GUESS, STRONG, WEAK, Mark, Mix, example_of, load, own_rows, read_rows, segments, topic_ids
 
 
 def a_row(source: str = "umsab", text: str = "fine", **labels: Any) -> dict[str, Any]:
@@ -64,6 +64,15 @@ def test_only_sets_that_may_train_are_loaded(tmp_path: Path) -> None:
     trained = {row["source"] for row in load(tmp_path, split="train")}
     assert "us_airline" not in trained
     assert {"umsab", "m_absa"} <= trained
+
+
+def test_what_we_wrote_ourselves_trains_and_never_measures(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps({"text": "まあまあ", "lang": "ja", "sentiment": "neutral", "complaint": False}) + "\n")
+    (row,) = own_rows(path, "own_ja")
+    assert row["split"] == "train"
+    assert example_of(row).complaint == Mark(0, STRONG)
+    assert {row["split"] for row in read_rows(tmp_path, "own_ja")} == {"train"}
 
 
 def test_the_mix_is_reproducible_and_sees_all_rows_before_any_again() -> None:
