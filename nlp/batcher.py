@@ -1,5 +1,7 @@
 """Shares one model between many requests: prepared texts wait in a bounded queue, and a single thread takes as many as fit a batch.
 
+Where nobody else waits, a few texts go to that thread as they are: one change of threads instead of two.
+
 The design is that of text-embeddings-inference: prepare before queueing, no timer, a batch is a budget of padded tokens, a full queue
 says so at once, and an error reaches every waiter of its batch while the loop lives on.
 """
@@ -9,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 from core.errors import Overloaded, TransientError
@@ -18,6 +21,7 @@ from store.records import Annotation, StoredWorkspaceModel
 
 CHUNK = 16  # texts prepared in one go: a request for 256 leaves the threads to others in between
 PREPARERS = 2
+AT_ONCE = 2_000  # code points that are prepared in a millisecond: for so long the model's thread may be kept from the model
 RATE_MEMORY = 0.8  # weight of the past in the measured rate
 LONGEST_WAIT = 60.0  # seconds; whoever is told more than that gives up
 
@@ -45,6 +49,16 @@ class _Request:
 _Batch = list[tuple[_Request, int, Prepared]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Few:
+    """Texts of one caller that are prepared by the thread of the model, because they came while it had nothing to do."""
+
+    texts: Sequence[TextInput]
+    topics: frozenset[str] | None
+    workspace: WorkspaceModel
+    done: "asyncio.Future[list[Annotation]]"
+
+
 class Batcher:
     """Annotates for many callers of one event loop; the model runs in a thread of its own, and callers take turns."""
 
@@ -55,6 +69,7 @@ class Batcher:
         self._annotator, self._clock = annotator, clock
         self._most, self._budget = max_waiting_texts, max_padded_tokens
         self._requests: deque[_Request] = deque()
+        self._few: _Few | None = None
         self._wake = asyncio.Event()
         self._preparers = ThreadPoolExecutor(PREPARERS, thread_name_prefix="koe-prepare")
         self._model = ThreadPoolExecutor(1, thread_name_prefix="koe-model")
@@ -111,8 +126,11 @@ class Batcher:
             raise Overloaded(
                 f"{self.waiting_texts} texts wait for the model, at most {self._most} may", retry_after=self._seconds_to_wait()
             )
+        idle = self.waiting_texts == 0
         self.waiting_texts += len(texts)
         try:
+            if idle and 0 < len(texts) <= CHUNK and sum(len(given.text) for given in texts) <= AT_ONCE:
+                return await self._ask_at_once(texts, topics, workspace)
             prepared = await self._prepare(texts, topics, workspace)
             return await self._ask(prepared) if prepared else []
         finally:
@@ -136,10 +154,18 @@ class Batcher:
         self._wake.set()
         return await request.done
 
+    async def _ask_at_once(self, texts: Sequence[TextInput], topics: frozenset[str] | None, workspace: WorkspaceModel) -> list[Annotation]:
+        self._few = _Few(texts, topics, workspace, asyncio.get_running_loop().create_future())
+        self._wake.set()
+        return await self._few.done
+
     async def _run(self) -> None:
         while not (self._stopping and self.waiting_texts == 0):
             self._wake.clear()
-            if batch := self._take():
+            if self._few is not None:
+                few, self._few = self._few, None
+                await self._answer_at_once(few)
+            elif batch := self._take():
                 await self._answer(batch)
             else:
                 await self._wake.wait()
@@ -163,17 +189,35 @@ class Batcher:
         return batch
 
     async def _answer(self, batch: _Batch) -> None:
-        started = self._clock()
         texts = [prepared for _, _, prepared in batch]
         try:
-            annotations = await asyncio.get_running_loop().run_in_executor(self._model, self._annotator.answer, texts)
+            annotations = await self._compute(len(texts), lambda: self._annotator.answer(texts))
             for (request, index, _), annotation in zip(batch, annotations, strict=True):
                 request.give(index, annotation)
         except Exception as error:  # the edge of a batch: whatever broke it is the answer to everyone in it
             for request, _, _ in batch:
                 request.fail(error)
+
+    async def _answer_at_once(self, few: _Few) -> None:
+        def prepare_and_answer() -> list[Annotation]:
+            return self._annotator.answer(self._annotator.prepare(few.texts, topics=few.topics, workspace=few.workspace))
+
+        if few.done.done():  # hung up
+            return
+        try:
+            annotations = await self._compute(len(few.texts), prepare_and_answer)
+        except Exception as error:  # the edge of a batch, as above
+            if not few.done.done():
+                few.done.set_exception(error)
         else:
-            self._measure(len(batch), self._clock() - started)
+            if not few.done.done():
+                few.done.set_result(annotations)
+
+    async def _compute(self, texts: int, work: Callable[[], list[Annotation]]) -> list[Annotation]:
+        started = self._clock()
+        annotations = await asyncio.get_running_loop().run_in_executor(self._model, work)
+        self._measure(texts, self._clock() - started)
+        return annotations
 
     def _measure(self, texts: int, seconds: float) -> None:
         rate = texts / max(seconds, 1e-6)

@@ -1,16 +1,20 @@
 """Many callers share one model: each promise of the batcher is one test, with a real event loop and real threads."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 
 import pytest
 
 from core.errors import InvalidInput, Overloaded, TransientError
-from nlp.annotator import TextInput
-from nlp.batcher import Batcher
+from nlp.annotator import Annotator, Prepared, TextInput
+from nlp.batcher import AT_ONCE, CHUNK, Batcher
 from nlp.bundle import Bundle
+from nlp.language import LanguageDetector, open_detector
+from nlp.topics import Taxonomy, load_taxonomy
+from nlp.workspace_model import PLAIN, WorkspaceModel
 from store.records import Annotation
 from tests.nlp.fakes import FakeBackend, fake_annotator, fake_bundle
 
@@ -24,6 +28,20 @@ def texts(count: int, word: str = "parcel") -> list[TextInput]:
 @cache
 def a_bundle() -> Bundle:
     return fake_bundle()
+
+
+class Watched(Annotator):
+    """Remembers which threads prepared texts."""
+
+    def __init__(self, bundle: Bundle, backend: FakeBackend, detector: LanguageDetector, taxonomy: Taxonomy) -> None:
+        super().__init__(bundle, backend, detector, taxonomy)
+        self.prepared_by: list[str] = []
+
+    def prepare(
+        self, texts: Sequence[TextInput], *, topics: frozenset[str] | None = None, workspace: WorkspaceModel = PLAIN
+    ) -> list[Prepared]:
+        self.prepared_by.append(threading.current_thread().name)
+        return super().prepare(texts, topics=topics, workspace=workspace)
 
 
 @asynccontextmanager
@@ -100,6 +118,32 @@ def test_an_idle_model_answers_at_once_without_waiting_for_others() -> None:
             await batcher.annotate(texts(1))
             await batcher.annotate(texts(1))
         assert [len(call) for call in backend.calls] == [1, 1]
+
+    run(test)
+
+
+def test_few_texts_for_an_idle_model_are_prepared_by_its_own_thread_and_many_beside_it() -> None:
+    async def test() -> None:
+        annotator = Watched(a_bundle(), FakeBackend(), open_detector("py3langid"), load_taxonomy())
+        batcher = Batcher(annotator, max_waiting_texts=1_000, max_padded_tokens=4 * SHORT)
+        await batcher.start()
+        for asked in (texts(3), texts(CHUNK + 1), [TextInput("late " * AT_ONCE)]):
+            assert len(await batcher.annotate(asked)) == len(asked)
+        await batcher.stop()
+        assert [name.rpartition("_")[0] for name in annotator.prepared_by] == ["koe-model", *["koe-prepare"] * 3]
+
+    run(test)
+
+
+def test_who_hangs_up_before_an_idle_model_began_costs_it_nothing() -> None:
+    async def test() -> None:
+        backend = FakeBackend()
+        async with a_batcher(backend) as batcher:
+            gone = asyncio.create_task(batcher.annotate(texts(1, "gone")))
+            await asyncio.sleep(0)
+            gone.cancel()
+            assert len(await batcher.annotate(texts(2, "stays"))) == 2
+        assert [len(call) for call in backend.calls] == [2]
 
     run(test)
 
