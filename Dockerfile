@@ -22,7 +22,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm 
     && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin koe \
     && install -d -o koe -g koe /data
 COPY --from=build /opt/koe /opt/koe
-ENV PATH=/opt/koe/.venv/bin:$PATH KOE_HOME=/data KOE_HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/koe/.venv/bin:$PATH KOE_HOME=/data KOE_HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2
 WORKDIR /data
 USER koe
 VOLUME /data

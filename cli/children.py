@@ -16,6 +16,9 @@ from cli.valkey import valkey
 from core.errors import Misconfigured
 from core.settings import Settings
 
+# glibc gives every thread an arena of its own that is never given back: the threads of one API process hold 25 MB more with the usual
+# sixteen than with two. Other C libraries do not read it.
+FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 DOCTOR = "What it said is above; `koe doctor` checks the set-up."
 
 
@@ -55,9 +58,9 @@ def _koe(name: str, *arguments: str) -> Child:
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment in which a child reads exactly these settings, whatever file or flag they came from."""
+    """The environment in which a child reads exactly these settings, whatever file or flag they came from, and takes little memory."""
     values = {f"KOE_{name.upper()}": getattr(settings, name) for name in Settings.model_fields}
-    return dict(os.environ) | {name: _written(value) for name, value in values.items() if value is not None}
+    return FEW_ARENAS | dict(os.environ) | {name: _written(value) for name, value in values.items() if value is not None}
 
 
 def _written(value: object) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 HOURS_A_WEEK = 168
 MOST_SENSITIVE = 1e-3
@@ -39,7 +39,7 @@ def sensitivity_of(budget: float, series: int) -> float:
 
 def within(pages: int, weeks: float, budget: float) -> bool:
     """Whether so many pages in so many weeks can be chance when `budget` a week are due."""
-    return pages < FEW or float(special.gammainc(pages, max(budget * weeks, 1e-9))) >= COMPATIBLE
+    return pages < FEW or float(scipy.special.gammainc(pages, max(budget * weeks, 1e-9))) >= COMPATIBLE
 
 
 def calibrate(budget: float, series: int, weeks: float, peaks: Callable[[float], Sequence[float]]) -> Threshold:

@@ -6,7 +6,7 @@
 
 import math
 
-from scipy import special
+import scipy
 
 LEAST_SPREAD = 1e-9
 """Below it the negative binomial and Poisson agree to more digits than a double has."""
@@ -17,9 +17,9 @@ def upper_tail(observed: float, mean: float, spread: float) -> float:
     if observed <= 0:
         return 1.0
     if spread < LEAST_SPREAD:
-        return float(special.gammainc(observed, mean))
+        return float(scipy.special.gammainc(observed, mean))
     size = 1 / spread
-    return float(special.betainc(observed, size, mean / (mean + size)))
+    return float(scipy.special.betainc(observed, size, mean / (mean + size)))
 
 
 def interval(mean: float, spread: float, *, share: float = 0.95) -> tuple[float, float]:

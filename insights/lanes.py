@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from scipy import special
+import scipy
 
 from insights.counts import LEAST_SPREAD, upper_tail
 from insights.shares import share_tail
@@ -142,7 +142,7 @@ FLOATS: Final = Floats()
 def _upper_tails(observed: Lane, mean: Lane, spread: Lane) -> Lane:
     """`upper_tail` of each."""
     size = 1 / np.maximum(spread, LEAST_SPREAD)
-    tails = special.betainc(np.maximum(observed, 1e-9), size, mean / (mean + size))
+    tails = scipy.special.betainc(np.maximum(observed, 1e-9), size, mean / (mean + size))
     return np.where(observed <= 0, 1.0, tails)
 
 

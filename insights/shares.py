@@ -8,8 +8,8 @@ correlation, for texts of one hour are about the same things (Williams, "The ana
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 LONGEST_SUM = 100_000
 """Terms of a tail; beyond, the beta distribution is the same to three digits."""
@@ -24,9 +24,9 @@ def share_tail(negative: float, total: float, share: float, correlation: float) 
     size = 1 / correlation - 1
     a, b = share * size, (1 - share) * size
     if total - negative > LONGEST_SUM:
-        return float(special.betaincc(a, b, negative / total))
+        return float(scipy.special.betaincc(a, b, negative / total))
     counts = np.arange(math.ceil(negative), math.floor(total) + 1, dtype=np.float64)
-    terms = _log_choose(total, counts) + special.betaln(counts + a, total - counts + b) - special.betaln(a, b)
+    terms = _log_choose(total, counts) + scipy.special.betaln(counts + a, total - counts + b) - scipy.special.betaln(a, b)
     return float(min(1.0, np.exp(terms).sum()))
 
 
@@ -48,4 +48,4 @@ def share_interval(total: float, share: float, correlation: float, *, inside: fl
 
 
 def _log_choose(total: float, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(special.gammaln(total + 1) - special.gammaln(counts + 1) - special.gammaln(total - counts + 1))
+    return np.asarray(scipy.special.gammaln(total + 1) - scipy.special.gammaln(counts + 1) - scipy.special.gammaln(total - counts + 1))

@@ -101,6 +101,13 @@ def test_children_read_the_settings_in_force(tmp_path: Path, monkeypatch: pytest
     assert Settings() == chosen
 
 
+def test_children_keep_few_arenas_of_memory_unless_told_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    assert environment_of(Settings(home=tmp_path))["MALLOC_ARENA_MAX"] == "2"
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "8")
+    assert environment_of(Settings(home=tmp_path))["MALLOC_ARENA_MAX"] == "8"
+
+
 def test_children_start_with_the_broker_and_end_with_the_schedule(tmp_path: Path) -> None:
     names = [[child.name for child in tier] for tier in tiers_of(Settings(home=tmp_path, workers=2))]
     assert names == [["valkey"], ["api"], ["annotate-1", "annotate-2", "stages"], ["beat"]]
