@@ -26,6 +26,7 @@ from nlp.embedding import packed
 from nlp.heads import Heads
 from nlp.language import LanguageDetector, open_detector
 from nlp.mentions import PLACES, TopicScores, mentions
+from nlp.packing import SIZES
 from nlp.pooling import Floats, Pooled, pool
 from nlp.segments import split
 from nlp.topics import Taxonomy, load_taxonomy
@@ -451,10 +452,15 @@ def _check_taxonomy(bundle: Bundle, taxonomy: Taxonomy) -> None:
 
 
 def _warm_up(bundle: Bundle, backend: Backend, threads: int) -> None:
-    """Windows of every padded length, enough for every thread: each makes its kernels once, better now than under the first requests."""
+    """Windows of every padded length, and alone of every size of a pack, enough for every thread: each makes its kernels once, better now
+    than under the first requests."""
+    bos = bundle.tokenizer.bos
+    alone = [[[bos] * size] for size in SIZES if size <= bundle.max_tokens]
     try:
         for length in range(STEP, bundle.max_tokens + 1, STEP):
-            backend.states([[bundle.tokenizer.bos] * length] * 2 * threads)
+            backend.states([[bos] * length] * 2 * threads)
+        with ThreadPoolExecutor(threads) as callers:
+            list(callers.map(backend.states, [windows for windows in alone for _ in range(2 * threads)]))
     except (RuntimeError, ValueError) as error:
         reason = f"{bundle.folder}: the body does not run on windows of up to {bundle.max_tokens} tokens ({error!s:.200})"
         raise ModelInvalid(f"{reason}; {AGAIN}") from error
