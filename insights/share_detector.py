@@ -54,11 +54,12 @@ class ShareDetector:
         return self._lanes.least(0.5, self._lanes.most(LEAST_CORRELATION, own) + 1 / (self._total + PRIOR_SHARE[1]))
 
     def learn(self, start: datetime, count: tuple[Lane, Lane]) -> None:
-        """Remember a window."""
+        """Remember a window. Windows before the first row are no history."""
         where, most, least = self._lanes.where, self._lanes.most, self._lanes.least
-        negative, total = count
+        self._first = where((self._first == math.inf) & (count[1] > 0), start.timestamp(), self._first)
+        takes = start.timestamp() + self._seconds > self._first
+        negative, total = count = where(takes, count[0], 0.0), where(takes, count[1], 0.0)
         looked = self.look(start, count)
-        self._first = where((self._first == math.inf) & (total > 0), start.timestamp(), self._first)
         share = self.share
         each = share * (1 - share)
         variance = total * each * (1 + most(total - 1, 0.0) * self.correlation)

@@ -34,6 +34,17 @@ def test_the_usual_talk_with_three_times_the_share_is() -> None:
     assert found.tail == pytest.approx(share_tail(found.observed, found.total or 0, found.expected / (found.total or 1), found.spread))
 
 
+def test_what_a_series_was_before_it_began_is_no_past() -> None:
+    rng, began = np.random.default_rng(3), START + 20 * 24 * HOUR
+    detector = ShareDetector(HOUR, SpikeConfig(), first_seen=began)
+    for number in range(25 * 24):
+        start = START + number * HOUR
+        detector.learn(start, (float(rng.binomial(30, 0.2 if start < began else 0.5)), 30.0))
+    assert detector.share == pytest.approx(0.5, abs=0.03)
+    now = START + 25 * 24 * HOUR
+    assert not finding(now, HOUR, SpikeConfig(), detector.look(now, (17.0, 30.0))).surging
+
+
 def test_three_of_three_are_too_few() -> None:
     assert not after(2, 3, 3).surging
 
