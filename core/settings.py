@@ -34,6 +34,12 @@ class Settings(BaseSettings):
         default=(), description="Languages the detector may answer, comma separated; empty is all it knows."
     )
     language_detector: Literal["py3langid", "langdetect"] = Field(default="py3langid", description="Which library names the language.")
+    reannotate_days: int = Field(
+        default=56,
+        ge=0,
+        le=36_500,
+        description="How many days back a change of model or taxonomy replaces annotations by itself; 0: only koe reannotate does.",
+    )
     host: str = Field(default="127.0.0.1", description="Address the API listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on.")
     auth: Literal["on", "off"] = Field(default="on", description="off is refused unless the API listens on loopback.")

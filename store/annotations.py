@@ -13,7 +13,7 @@ from store.feedback import get_feedback, load_annotated
 from store.model_changes import note_model
 from store.records import AnnotatedFeedback, Annotation, Correction, Feedback, Labels
 from store.rows import annotation_values, topic_values
-from store.tables import annotation_topics, annotations, embeddings, feedback
+from store.tables import annotation_topics, annotations, embeddings, feedback, outdated
 
 
 def save_annotations(connection: Connection, annotated: Sequence[tuple[Feedback, Annotation]], now: datetime) -> int:
@@ -27,17 +27,19 @@ def save_annotations(connection: Connection, annotated: Sequence[tuple[Feedback,
     current = {row.id: answer for one, answer in annotated if (row := rows.get(int(one.id))) and row.revision == one.revision}
     said = labels_in_force(connection, {key: rows[key].revision for key in current})
     current |= {key: corrected(current[key], labels) for key, labels in said.items()}
-    news = {key: answer for key, answer in current.items() if rows[key].waiting or not _is_saved(connection, rows[key], answer)}
+    before = _saved(connection, [rows[key] for key in current if not rows[key].waiting])
+    news = {key: answer for key, answer in current.items() if key not in before or not _is_same(before[key], answer)}
+    connection.execute(delete(outdated).where(outdated.c.feedback_id.in_(sorted(current))))
     if not news:
         return 0
     ids = sorted(news)
     done = {"waiting": False, "claims": 0, "claimed_until": None, "error": None}
-    connection.execute(update(feedback).where(feedback.c.id.in_(ids)).values(done))
-    again = [key for key in ids if not rows[key].waiting]
-    if again:
-        # Another answer to a text that had one: a new model rewrites history, and history never pages.
-        connection.execute(update(feedback).where(feedback.c.id.in_(again)).values(live=False))
-    _write(connection, rows, news, now)
+    fresh = [key for key in ids if key not in before]
+    connection.execute(update(feedback).where(feedback.c.id.in_(fresh)).values(done))
+    # Another answer to a text that had one: a new model rewrites history, and history never pages.
+    again = [key for key in ids if not rows[key].waiting and rows[key].live]
+    connection.execute(update(feedback).where(feedback.c.id.in_(again)).values(live=False))
+    _write(connection, rows, news, now, fresh=fresh)
     _save_embeddings(connection, rows, news)
     for workspace, model, taxonomy in sorted({(rows[key].workspace_id, news[key].model, news[key].taxonomy) for key in ids}):
         note_model(connection, str(workspace), model, taxonomy, now)
@@ -57,31 +59,19 @@ def correct_feedback(
     correction = add_correction(connection, before.feedback, labels, said_before(before.annotation, labels), actor=actor, now=now)
     connection.execute(update(feedback).where(feedback.c.id == row.id).values(live=False))
     if before.annotation is not None:
-        _write(connection, {row.id: row}, {row.id: corrected(before.annotation, labels)}, now)
+        _write(connection, {row.id: row}, {row.id: corrected(before.annotation, labels)}, now, fresh=[])
     return correction
 
 
 def save_failure(connection: Connection, failed: Feedback, error: str, now: datetime) -> None:
-    """Set a text aside that the model cannot take; `error` is shown with it. Dropped when the text was edited meanwhile."""
-    mine = (feedback.c.id == row_id(failed.id, "feedback")) & (feedback.c.revision == failed.revision) & feedback.c.waiting
+    """Set a text aside that the model cannot take; `error` is shown with it, unless it has an older annotation, which it keeps.
+
+    Dropped when the text was edited meanwhile.
+    """
+    key = row_id(failed.id, "feedback")
+    mine = (feedback.c.id == key) & (feedback.c.revision == failed.revision) & feedback.c.waiting
     connection.execute(update(feedback).where(mine).values(waiting=False, claimed_until=None, error=error))
-
-
-def list_outdated(
-    connection: Connection, workspace_id: str, *, model: str, taxonomy: str, limit: int, below: str | None = None
-) -> list[Feedback]:
-    """Feedback whose annotation is of another model or taxonomy, the newest first; `below` is the id where the call before ended."""
-    query = (
-        select(feedback.c.id)
-        .join_from(feedback, annotations, annotations.c.feedback_id == feedback.c.id)
-        .where(feedback.c.workspace_id == row_id(workspace_id, "workspace"))
-        .where((annotations.c.model != model) | (annotations.c.taxonomy != taxonomy))
-        .order_by(feedback.c.id.desc())
-        .limit(limit)
-    )
-    if below is not None:
-        query = query.where(feedback.c.id < row_id(below, "feedback"))
-    return [row.feedback for row in load_annotated(connection, workspace_id, connection.scalars(query).all())]
+    connection.execute(update(outdated).where(outdated.c.feedback_id == key).values(claimed_until=None, error=error))
 
 
 def newest_annotated(connection: Connection, workspace_id: str, limit: int) -> list[tuple[AnnotatedFeedback, Labels]]:
@@ -99,14 +89,16 @@ def newest_annotated(connection: Connection, workspace_id: str, limit: int) -> l
 
 
 def _lock(connection: Connection, asked: Sequence[Feedback]) -> dict[int, AnyRow]:
-    wanted = ("id", "workspace_id", "revision", "waiting", "bucket", "fingerprint", "created_at")
+    wanted = ("id", "workspace_id", "revision", "waiting", "live", "bucket", "fingerprint", "created_at")
     query = select(*(feedback.c[name] for name in wanted)).where(feedback.c.id.in_([int(one.id) for one in asked]))
     # In the order of ids: two savers of the same rows wait for each other instead of deadlocking.
     return {row.id: row for row in connection.execute(query.order_by(feedback.c.id).with_for_update())}
 
 
-def _write(connection: Connection, rows: Mapping[int, AnyRow], answers: Mapping[int, Annotation], now: datetime) -> None:
-    """Replace what is said of these rows, and have it counted."""
+def _write(
+    connection: Connection, rows: Mapping[int, AnyRow], answers: Mapping[int, Annotation], now: datetime, *, fresh: Sequence[int]
+) -> None:
+    """Replace what is said of these rows, and have it counted; of the `fresh` ones nothing was said before."""
     ids = sorted(answers)
     values = [_values(rows[key], answers[key], now) for key in ids]
     upsert(connection, annotations, values, key=["feedback_id"])
@@ -114,12 +106,21 @@ def _write(connection: Connection, rows: Mapping[int, AnyRow], answers: Mapping[
     topics = [{"feedback_id": key, "workspace_id": rows[key].workspace_id} | topic for key in ids for topic in topic_values(answers[key])]
     if topics:
         connection.execute(*insert_all(connection, annotation_topics, topics))
-    _touch(connection, [rows[key] for key in ids])
+    _touch(connection, [rows[key] for key in ids], [rows[key] for key in fresh])
 
 
-def _is_saved(connection: Connection, row: AnyRow, answer: Annotation) -> bool:
-    stored = load_annotated(connection, str(row.workspace_id), [row.id])[0].annotation
-    return stored is not None and annotation_values(stored) == annotation_values(answer) and topic_values(stored) == topic_values(answer)
+def _saved(connection: Connection, rows: Sequence[AnyRow]) -> dict[int, Annotation]:
+    """What is said of these rows at present."""
+    found = dict[int, Annotation]()
+    for workspace in sorted({row.workspace_id for row in rows}):
+        ids = [row.id for row in rows if row.workspace_id == workspace]
+        stored = load_annotated(connection, str(workspace), ids)
+        found |= {int(one.feedback.id): one.annotation for one in stored if one.annotation is not None}
+    return found
+
+
+def _is_same(stored: Annotation, answer: Annotation) -> bool:
+    return annotation_values(stored) == annotation_values(answer) and topic_values(stored) == topic_values(answer)
 
 
 def _values(row: AnyRow, answer: Annotation, now: datetime) -> dict[str, Any]:
@@ -143,8 +144,9 @@ def _save_embeddings(connection: Connection, rows: Mapping[int, AnyRow], news: M
         connection.execute(*insert_all(connection, embeddings, values))
 
 
-def _touch(connection: Connection, rows: Sequence[AnyRow]) -> None:
+def _touch(connection: Connection, rows: Sequence[AnyRow], fresh: Sequence[AnyRow]) -> None:
+    """Have the buckets of rows counted anew; what they are reposts of, or others of them, only the `fresh` ones decide."""
     for workspace in sorted({row.workspace_id for row in rows}):
-        mine = [row for row in rows if row.workspace_id == workspace]
-        touch(connection, workspace, [row.bucket for row in mine])
+        touch(connection, workspace, [row.bucket for row in rows if row.workspace_id == workspace])
+        mine = [row for row in fresh if row.workspace_id == workspace]
         touch_later_reposts(connection, workspace, [(row.fingerprint, row.created_at) for row in mine])

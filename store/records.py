@@ -333,6 +333,53 @@ class StoredWorkspaceModel:
     taxonomy: WorkspaceTaxonomy | None = None
 
 
+ReannotationState = Literal["asked", "running", "counting", "done", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reannotation:
+    """The newest decision of a workspace to have older annotations replaced by those of `versions`, a model and a taxonomy.
+
+    asked: no worker has said yet which model it has; running; counting: all is annotated, and waits to be counted; done; stopped.
+    `since`: only feedback written from then on. `begun_at`: when this model began, with the newest feedback.
+    """
+
+    workspace_id: str
+    state: ReannotationState
+    versions: tuple[str, str] | None
+    since: datetime | None
+    asked_at: datetime
+    begun_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedBy:
+    """How many texts bear annotations of one model and taxonomy."""
+
+    model: str
+    taxonomy: str
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReannotationProgress:
+    """How far a workspace is. `versions`: the model and taxonomy that it should be of, None before the first annotation.
+
+    outdated: texts annotated by another; waiting: those of them that are to be annotated again; done: so many were, since it began or was
+    asked for, `per_second` on average (None where nothing runs); failed: those that the model cannot take.
+    """
+
+    latest: Reannotation | None
+    versions: tuple[str, str] | None
+    annotated: tuple[AnnotatedBy, ...]
+    outdated: int
+    waiting: int
+    done: int
+    failed: int
+    per_second: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class AnnotatedFeedback:
     """A stored text with its annotation, or None while it waits (`error` says why it could not be annotated)."""

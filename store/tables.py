@@ -157,7 +157,8 @@ annotations = Table(
     # Null where the model that answered tells no emotion.
     Column("emotion", Words),
     Column("emotion_confidence", Number),
-    Index("ix_annotations_workspace_id", "workspace_id"),
+    # Also tells how many annotations there are of each model.
+    Index("ix_annotations_workspace_id_model_taxonomy", "workspace_id", "model", "taxonomy"),
 )
 
 annotation_topics = Table(
@@ -629,6 +630,40 @@ model_changes = Table(
     Column("since", UtcTime, nullable=False),
     Index("ix_model_changes_workspace_id_id", "workspace_id", "id"),
     sqlite_autoincrement=True,
+)
+
+# The newest decision of a workspace to have its annotations renewed. Rows below (`below_at`, `below_id`) are still to be gone through, the
+# newest first; null: all. `since`: null is the beginning. `model`, `taxonomy`: null until a worker says what it has.
+reannotations = Table(
+    "reannotations",
+    metadata,
+    Column("workspace_id", RowId, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("state", Words, nullable=False),
+    Column("model", Words),
+    Column("taxonomy", Words),
+    Column("since", UtcTime),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("begun_at", UtcTime),
+    Column("below_at", UtcTime),
+    Column("below_id", RowId),
+    # What the rate is reckoned from: so many were outdated then.
+    Column("outdated", Integer, nullable=False),
+    Column("outdated_at", UtcTime, nullable=False),
+    # The last touch that its answers left: once that is counted, counts are of the new model.
+    Column("last_touch", RowId),
+    Column("finished_at", UtcTime),
+)
+
+# The portion of them that is worked off at present; the old annotation stays until the new one replaces it. `error`: it could not be.
+outdated = Table(
+    "outdated",
+    metadata,
+    Column("feedback_id", RowId, ForeignKey("feedback.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _workspace(),
+    Column("claims", SmallInteger, nullable=False),
+    Column("claimed_until", UtcTime),
+    Column("error", Words),
+    Index("ix_outdated_workspace_id", "workspace_id"),
 )
 
 # Heads that a workspace fitted on its own labels; `weights` names the shared model that they belong to. Numbers are never used again.

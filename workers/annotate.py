@@ -15,6 +15,7 @@ from store.database import Database
 from store.feedback import claim_unannotated
 from store.records import Feedback
 from store.workspace_models import workspace_models
+from workers.reannotate import Reannotator
 
 log = get_logger(__name__)
 CLAIM = 128
@@ -36,16 +37,27 @@ class Annotated:
 
 
 def run(
-    database: Database, annotator: Annotator, *, clock: Callable[[], datetime], lease: timedelta, enough: Callable[[], bool]
+    database: Database,
+    annotator: Annotator,
+    *,
+    clock: Callable[[], datetime],
+    lease: timedelta,
+    enough: Callable[[], bool],
+    reannotator: Reannotator | None = None,
 ) -> Annotated:
     """Annotate waiting texts of all workspaces, live ones first, until none is left or it is `enough`.
 
+    With a `reannotator` older annotations are replaced where nothing waits, a few at a time: whatever comes meanwhile goes before the rest.
     Raises TransientError when the database is away; what was claimed comes back when its lease is over.
     """
     texts = failed = 0
     while not enough():
         with database.write() as connection:
             claimed = claim_unannotated(connection, limit=CLAIM, now=clock(), lease=lease)
+        if not claimed and reannotator is not None:
+            claimed = reannotator.claim(database, clock(), lease)
+            if not claimed and reannotator.advance(database, clock()):
+                continue
         if not claimed:
             return Annotated(texts, failed, more=False)
         models = load_models(database, annotator, claimed)

@@ -3,16 +3,20 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from core.times import floor_to
 from insights.budget import calibrate
 from insights.replays import replay_all
 from insights.rules import beginnings, budget_of, config_of, dense, is_watched, seasons_of
 from store.database import Database
 from store.dimensions import scope_filters
+from store.model_changes import comparable_since
 from store.records import Calibration, Rule
 from store.rollups import grid
 from store.rules import calibrate_rule
 from store.workspaces import get_workspace
+from workers.sight import of_a_model
 
 EVERY = timedelta(days=1)
 MOST_WINDOWS = 24 * 7 * 8
@@ -35,6 +39,11 @@ def run(database: Database, rule: Rule, sharing: int, now: datetime) -> Rule:
     return replace(rule, calibration=calibration, sensitivity=calibration.sensitivity)
 
 
+def counts_by_model(rule: Rule) -> bool:
+    """Whether another model would count a series of this rule otherwise."""
+    return of_a_model(rule.measure, rule.scope) or not {"topic", "language"}.isdisjoint(rule.split_by)
+
+
 def calibrated(database: Database, rule: Rule, sharing: int, now: datetime) -> Calibration:
     """What replaying the past makes of a rule's budget."""
     width = timedelta(minutes=rule.window_minutes)
@@ -44,12 +53,15 @@ def calibrated(database: Database, rule: Rule, sharing: int, now: datetime) -> C
     with database.read() as connection:
         workspace = get_workspace(connection, rule.workspace_id)
         found = grid(connection, rule.workspace_id, rule.scope, split, rule.measure, (since, until), width)
+        comparable = comparable_since(connection, rule.workspace_id) if counts_by_model(rule) else None
     watched = [windows for key, windows in found.items() if is_watched(rule.options, split, key)]
     # A series that never had enough for an alert in all that time is no test that could fail.
     series = [windows for windows in watched if sum(own for own, _ in windows.values()) >= rule.least][:MOST_SERIES]
     budget = budget_of(rule.options, workspace, sharing) or 0.0
     config = config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least)
     firsts = beginnings(series, since, width)
+    if comparable is not None:  # the step between two models is no surge, and would be the largest of all
+        firsts = np.maximum(firsts, comparable.timestamp())
     replay = replay_all(
         since,
         width,

@@ -14,11 +14,12 @@ from scrapers.http import Http
 from store.database import Database
 from store.secrets import Vault
 from workers.memory import Memory
+from workers.reannotate import Reannotator
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`annotator` is None in processes that do not annotate: the model is what takes the memory.
+    """`annotator` and `reannotator` are None in processes that do not annotate: the model is what takes the memory.
 
     `stopping` is set when the process was asked to end: a stage then ends where it can go on later.
     """
@@ -29,6 +30,7 @@ class Context:
     http: Http
     webhooks: httpx.Client
     annotator: Annotator | None = None
+    reannotator: Reannotator | None = None
     memory: Memory = field(default_factory=Memory)
     stopping: threading.Event = field(default_factory=threading.Event)
 

@@ -15,6 +15,7 @@ from workers.celery_app import create_celery, run_tasks
 from workers.context import Context
 from workers.heartbeats import heartbeats
 from workers.nudging import make_direct_nudge
+from workers.reannotate import Reannotator
 from workers.schedule import Queue
 
 log = get_logger(__name__)
@@ -41,11 +42,13 @@ def run_worker(settings: Settings, queue: Queue, *, load: Callable[[Settings], A
 
 def open_context(settings: Settings, queue: Queue, load: Callable[[Settings], Annotator]) -> Context:
     """Everything that the stages of this queue need; the model only for those that annotate."""
+    annotator = load(settings) if queue == "annotate" else None
     return Context(
         settings=settings,
         database=Database(settings.database()),
         vault=Vault(load_or_create_secret(settings.home, settings.secret)),
         http=Http.open(settings.allowed_hosts),
         webhooks=guarded_client(settings.allowed_hosts),
-        annotator=load(settings) if queue == "annotate" else None,
+        annotator=annotator,
+        reannotator=None if annotator is None else Reannotator(annotator, settings.reannotate_days),
     )

@@ -65,7 +65,14 @@ def attempt(stage: Stage, run: Run, context: Context) -> tuple[Stage, ...]:
 def _annotate(context: Context) -> tuple[Stage, ...]:
     if context.annotator is None:
         raise Misconfigured("this worker was started without the model: run `koe worker --queue annotate`")
-    done = annotate.run(context.database, context.annotator, clock=utcnow, lease=context.lease, enough=context.enough_after(BUDGET, utcnow))
+    done = annotate.run(
+        context.database,
+        context.annotator,
+        clock=utcnow,
+        lease=context.lease,
+        enough=context.enough_after(BUDGET, utcnow),
+        reannotator=context.reannotator,
+    )
     if done.texts:
         log.info("annotate.done", texts=done.texts, failed=done.failed)
     return (*(("roll_up",) if done.texts else ()), *(("annotate",) if done.more else ()))

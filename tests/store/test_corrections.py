@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from core.errors import InvalidInput, NotFound
-from store.annotations import correct_feedback, list_outdated, newest_annotated, save_annotations
+from store.annotations import correct_feedback, newest_annotated, save_annotations
 from store.corrections import corrected_texts, corrections_of, list_corrections, merged, uncorrected
 from store.database import Database
 from store.feedback import add_new, delete_feedback, get_feedback
@@ -192,15 +192,6 @@ def test_what_nobody_corrected_can_be_told_apart(database: Database, workspace: 
     with database.read() as connection:
         assert [one.feedback.id for one in uncorrected(connection, workspace.id, 10)] == [rows[0].id, rows[2].id]
         assert [one.feedback.id for one in uncorrected(connection, workspace.id, 1)] == [rows[0].id]
-
-
-def test_annotations_of_another_model_can_be_told_apart(database: Database, workspace: Workspace) -> None:
-    rows = [put(database, workspace, a_new_feedback(), an_annotation(model=model)) for model in ("old", "new", "old", "old")]
-    with database.read() as connection:
-        first = list_outdated(connection, workspace.id, model="new", taxonomy="1", limit=2)
-        rest = list_outdated(connection, workspace.id, model="new", taxonomy="1", limit=2, below=first[-1].id)
-        assert [one.id for one in (*first, *rest)] == [rows[3].id, rows[2].id, rows[0].id]
-        assert len(list_outdated(connection, workspace.id, model="new", taxonomy="2", limit=9)) == 4
 
 
 def test_the_newest_annotated_texts_bear_what_humans_said_of_their_present_wording(database: Database, workspace: Workspace) -> None:

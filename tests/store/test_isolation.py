@@ -18,6 +18,7 @@ from store import (
     keys,
     on_call,
     policies,
+    reannotations,
     rollups,
     rules,
     search,
@@ -32,6 +33,7 @@ from store.records import (
     FeedbackQuery,
     Matcher,
     QuietHours,
+    ReannotationProgress,
     Scope,
     TrendPage,
     TrendQuery,
@@ -44,6 +46,7 @@ from tests.builders import NOW, a_new_feedback, a_webhook, an_annotation, store_
 VAULT = Vault("a secret that is long enough")
 DAY_AGO = NOW - timedelta(days=1)
 FIGURES = AlertFigures("high", 60, 40, 8.5, (3.0, 15.0), 1e-9, (), "Far more than usual.")
+NO_PROGRESS = ReannotationProgress(None, None, (), outdated=0, waiting=0, done=0, failed=0, per_second=None)
 Ids = dict[str, str]
 Read = Callable[[Connection, str, Ids], object]
 
@@ -78,6 +81,8 @@ def fill(connection: Connection, workspace: Workspace) -> Ids:
     )  # fmt: skip
     on_call.save_quiet_hours(connection, workspace.id, QuietHours(channel.id, "UTC", (), None, ()))
     alert_groups.join_group(connection, alert, key="k", policy=None, now=NOW)
+    reannotations.begin_reannotation(connection, workspace.id, ("another", "1"), since=None, now=NOW)
+    reannotations.advance_reannotation(connection, workspace.id, ("another", "1"), now=NOW)
     source = sources.create_source(
         connection, workspace.id, name="feed", connector="rss", options={}, every_seconds=60, now=NOW, vault=VAULT
     )
@@ -100,6 +105,13 @@ READS: dict[str, tuple[Read, object]] = {
     "delete_feedback": (lambda c, w, i: feedback.delete_feedback(c, w, i["feedback"], NOW), NotFound),
     "search_feedback": (lambda c, w, i: search.search_feedback(c, w, FeedbackQuery()), FeedbackPage((), None)),
     "search by brand": (lambda c, w, i: search.search_feedback(c, w, FeedbackQuery(brand=i["brand"])), FeedbackPage((), None)),
+    "reannotation_progress": (lambda c, w, i: reannotations.reannotation_progress(c, w, NOW), NO_PROGRESS),
+    "any_outdated": (lambda c, w, i: reannotations.any_outdated(c, w, ("another", "1")), False),
+    "stop_reannotation": (lambda c, w, i: reannotations.stop_reannotation(c, w), False),
+    "advance_reannotation": (lambda c, w, i: reannotations.advance_reannotation(c, w, ("another", "1"), now=NOW), False),
+    "claim_outdated": (
+        lambda c, w, i: reannotations.claim_outdated(c, [w], limit=9, characters=99, now=NOW, lease=timedelta(minutes=2)), [],
+    ),
     "trends": (lambda c, w, i: rollups.trends(c, w, TrendQuery("1h", DAY_AGO, NOW, ("topic",))), TrendPage((), None)),
     "trends from rows": (
         lambda c, w, i: rollups.trends(c, w, TrendQuery("1h", DAY_AGO, NOW, ("topic", "source", "brand"))), TrendPage((), None),
@@ -184,6 +196,7 @@ def test_every_reading_function_is_asked() -> None:
         brands,
         on_call,
         policies,
+        reannotations,
         silences,
         channels,
         deliveries,
@@ -195,7 +208,7 @@ def test_every_reading_function_is_asked() -> None:
         search,
         sources,
     )
-    changing = ("create_", "update_", "delete_", "add_", "save_", "ensure_", "complete_", "claim_", "resolve_")
+    changing = ("create_", "update_", "delete_", "add_", "save_", "ensure_", "complete_", "claim_", "resolve_", "ask_", "begin_")
     asked = {name.split(" ")[0] for name in READS}
     for module in modules:
         for name, function in vars(module).items():
