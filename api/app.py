@@ -27,6 +27,7 @@ from api import (
     keys,
     metrics_page,
     policies,
+    reannotation,
     rules,
     schedules,
     silences,
@@ -64,7 +65,8 @@ DESCRIPTION = """What customers say, in any language, and what it means: sentime
 themes over all of it, and an alert when complaints surge. Errors are `application/problem+json` (RFC 9457)."""
 NOUNS = (
     classify, feedback, similar, corrections, imports, trends, themes, brands, sources, backtest, rules, alert_stream, alerts, why,
-    channels, deliveries, silences, policies, schedules, keys, workspace, taxonomy, health, metrics_page, docs_page, acknowledge_page,
+    channels, deliveries, silences, policies, schedules, keys, workspace, taxonomy, reannotation,
+    health, metrics_page, docs_page, acknowledge_page,
 )  # fmt: skip
 """One file each, with a `router`. `backtest` stands before `rules` and `alert_stream` before `alerts`: their paths would be read as ids."""
 

@@ -1,4 +1,4 @@
-"""`koe reannotate --shadow`: what another model would say of stored feedback, beside what is said of it now. Changes no annotation."""
+"""`koe reannotate`, and with `--shadow` what another model would say of stored feedback, beside what is said of it now."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli import reannotating
 from cli.output import PARTIAL, AsJson, Json, note, progress, say, say_json, say_table
-from cli.setup import DEFAULT_WORKSPACE, InWorkspace, load_settings, open_database, quiet_logs, workspace_named
+from cli.setup import DEFAULT_WORKSPACE, load_settings, open_database, quiet_logs, workspace_named
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Sample = Sequence[tuple[AnnotatedFeedback, Labels]]
 
 BATCH = 128
+SHADOWED = 2_000
 TITLES = ("", "TEXTS", "SENTIMENT", "COMPLAINT", "EMOTION", "TOPICS", "JACCARD", "ADDED", "REMOVED")
 
 
@@ -28,25 +30,41 @@ def register(app: typer.Typer) -> None:
 
 
 def reannotate(
+    workspace: Annotated[str | None, typer.Option("--workspace", help="Name of one workspace; all of them when left out.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only feedback written from then on; all when left out.")] = None,
+    status: Annotated[bool, typer.Option("--status", help="Show how far it is.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Leave the rest as it is.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Until it is done; this process works where no workers are.")] = False,
     shadow: Annotated[bool, typer.Option("--shadow", help="Compare only; no annotation is changed.")] = False,
-    workspace: InWorkspace = DEFAULT_WORKSPACE,
     model: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="The model to try, as KOE_MODEL names it; the present one when left out.")
+        str | None,
+        typer.Option(metavar="FOLDER", help="With --shadow: the model to try, as KOE_MODEL names it; the present one when left out."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=20_000, help="Most texts, the newest.")] = 2_000,
+    limit: Annotated[int | None, typer.Option(min=1, max=20_000, help="With --shadow: most texts, the newest. [default: 2000]")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Annotate the newest stored texts with a model, without saving it, and say how many answers differ from the stored ones.
+    """Have the workers replace annotations of older models, behind everything else; it pages nobody. With --shadow, compare first.
 
     Exit code 1 when the model could not annotate some of them.
     """
+    if shadow + status + stop > 1 or (wait and (shadow or status or stop)):
+        raise InvalidInput("give one of --shadow, --status, --stop and --wait, or none of them")
+    if (model is not None or limit is not None) and not shadow:
+        raise InvalidInput("--model and --limit belong to --shadow: workers annotate with the model of KOE_MODEL")
+    if since is not None and (shadow or status or stop):
+        raise InvalidInput("--since says what to annotate again: it does not go with --shadow, --status or --stop")
+    if shadow:
+        _compare(workspace or DEFAULT_WORKSPACE, model, SHADOWED if limit is None else limit, as_json=as_json)
+    else:
+        reannotating.run(workspace, since, "status" if status else "stop" if stop else "wait" if wait else "ask", as_json=as_json)
+
+
+def _compare(workspace: str, model: str | None, limit: int, *, as_json: bool) -> None:
     from core.times import utcnow
     from nlp.annotator import load_annotator
     from nlp.shadow import compare
     from store.annotations import newest_annotated
 
-    if not shadow:
-        raise InvalidInput("give --shadow: a model is compared on stored feedback, and what is annotated keeps its answer")
     settings = load_settings({"model": model})
     quiet_logs(settings)
     database = open_database(settings)

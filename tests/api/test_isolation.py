@@ -49,6 +49,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/taxonomy/topics/{topic_id}": {"json": {"name": {"en": "taken over"}}},
     "PUT /v1/taxonomy/hidden": {"json": {"hidden": ["delivery"]}},
     "POST /v1/taxonomy/preview": {"json": {"topic": A_NEW_TOPIC}},
+    "POST /v1/reannotation": {"json": {"since": "2026-01-01"}},
 }
 """What a stranger sends to calls that read a body."""
 

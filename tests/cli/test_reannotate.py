@@ -1,7 +1,8 @@
-"""koe reannotate --shadow: what a model would say otherwise of stored feedback, and nothing is changed by asking."""
+"""koe reannotate: asked for, shown, stopped and waited for; with --shadow it only compares, and nothing is changed by asking."""
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from store.database import Database
 from store.feedback import get_feedback
 from store.model_changes import current_model
 from store.records import Annotation, Feedback, Labels
+from store.rollups import totals
 from store.workspaces import find_workspace
 from tests.builders import NOW, a_new_feedback, an_annotation, store_annotated
 from tests.cli.conftest import Koe
@@ -84,7 +86,45 @@ def test_takes_the_newest_and_never_shows_a_text(quick: Koe, stored: Database) -
 
 
 def test_says_what_is_missing(quick: Koe) -> None:
-    assert "give --shadow" in quick("reannotate").err
     outcome = quick("reannotate", "--shadow")
     assert (outcome.code, "no annotated feedback" in outcome.err) == (2, True)
     assert "no workspace 'nobody'" in quick("reannotate", "--shadow", "--workspace", "nobody").err
+
+
+def reannotated(quick: Koe, *options: str) -> dict[str, object]:
+    outcome = quick("reannotate", "--json", *options)
+    assert outcome.code == 0, outcome.err
+    found: list[dict[str, object]] = json.loads(outcome.out)
+    return found[0]
+
+
+def test_without_workers_it_does_the_work_itself_while_somebody_waits(quick: Koe, stored: Database, annotator: Annotator) -> None:
+    workspace, rows = put(quick, stored, (LATE, an_annotation("positive", [])), (LOVED, an_annotation("negative", [])))
+    with stored.write() as connection:
+        correct_feedback(connection, workspace, rows[1].id, Labels(complaint=True), actor="key 1", now=NOW)
+    done = reannotated(quick, "--wait")
+    assert (done["workspace"], done["state"], done["model"], done["outdated"]) == ("default", "done", annotator.model, 0)
+    with stored.read() as connection:
+        late, loved = (get_feedback(connection, workspace, row.id).annotation for row in rows)
+        counted = totals(connection, workspace, NOW - timedelta(days=30), NOW)[""]
+    assert late is not None
+    assert loved is not None
+    assert (late.sentiment.label, loved.sentiment.label, loved.complaint.label) == ("negative", "positive", True)
+    assert (counted.negative, counted.positive, counted.complaint) == (1, 1, 1 + late.complaint.label)
+
+
+def test_is_asked_for_shown_and_stopped(quick: Koe, stored: Database) -> None:
+    put(quick, stored, (LATE, an_annotation("positive", [])))
+    outcome = quick("reannotate", "--since", "2026-01-01")
+    assert "no worker runs: it begins when one does" in outcome.err
+    shown = reannotated(quick, "--status")
+    assert (shown["state"], shown["since"], shown["outdated"]) == ("asked", "2026-01-01T00:00:00Z", 0)
+    assert quick("reannotate", "--status").out.split()[11:14] == ["default", "asked", "koe-test-1"]
+    assert reannotated(quick, "--stop", "--workspace", "default")["state"] == "stopped"
+
+
+def test_says_which_options_go_together(quick: Koe) -> None:
+    assert "one of --shadow, --status, --stop and --wait" in quick("reannotate", "--status", "--stop").err
+    assert "--model and --limit belong to --shadow" in quick("reannotate", "--model", "other").err
+    assert "--since" in quick("reannotate", "--status", "--since", "2026-01-01").err
+    assert "03/04/2026" in quick("reannotate", "--since", "03/04/2026").err
