@@ -24,7 +24,9 @@ class Spread:
 
     `ordinary` is the mean at the level of the series, without season: between hours the noise grows more slowly than the mean, so nights
     stray relatively more (fitted: the power 1.5 lies between NB1 and NB2 of Cameron and Trivedi, 2013). Moments of past one-step errors,
-    capped, exponentially forgotten, shrunk to a prior.
+    capped, exponentially forgotten, shrunk to a prior. A sum is judged by what was known before its first window (`trusted`): else the
+    first hours of a slow rise would excuse those that follow (guard cells, as in Finn and Johnson, "Adaptive detection mode with threshold
+    control", 1968).
     """
 
     __slots__ = (
@@ -32,16 +34,19 @@ class Spread:
         "_keep",
         "_lanes",
         "_last",
+        "_past",
         "_power",
         "_prior",
         "_prior_windows",
         "_season_share",
         "_squares",
+        "_step",
         "_surging",
         "_weight",
         "bonus",
         "expected",
         "seen",
+        "trusted",
         "value",
         "windows",
     )
@@ -65,6 +70,9 @@ class Spread:
         self.bonus = math.log10(hours / len(all_windows))
         self._squares = self._weight = self._surging = lanes.filled(0.0)
         self._last = lanes.filled(0.0)
+        self.trusted: Lane = self.value
+        self._past = [self.value] * windows
+        self._step = 0
 
     def variance(self, expected: Lane, level: Lane, of_season: Lane, of_level: Lane) -> Lane:
         """Relative variance beyond Poisson of a sum of which `expected` was expected, with what is unknown of that.
@@ -72,7 +80,7 @@ class Spread:
         `level`: mean of one window without season. `of_season`, `of_level`: relative variances of what is known of one hour, and of the
         level; errors of single hours average out over a longer span.
         """
-        return self.value * self._shape(expected, level) + of_season * self._season_share + of_level
+        return self.trusted * self._shape(expected, level) + of_season * self._season_share + of_level
 
     def learn(self, number: Lane, level: Lane, of_season: Lane, of_level: Lane, prior: Lane | None, due: Lane) -> Lane:
         """Take in the present sums (`seen`, `expected`) where it is `due`; their surprise, 0 without the effort where it is small.
@@ -99,6 +107,9 @@ class Spread:
         weight = self._prior_windows * (self.windows * level + 1) ** 2
         value = self._lanes.most(LEAST, (self._squares + own * weight) / (self._weight + weight))
         self.value = where(taught, value, self.value)
+        place = self._step % self.windows
+        self.trusted, self._past[place] = self._past[place], self.value
+        self._step += 1
         return where(strays, self.bonus + tail, 0.0)
 
     def _shape(self, expected: Lane, level: Lane) -> Lane:

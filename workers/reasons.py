@@ -24,6 +24,8 @@ FEW_VOICES = 20
 FIRST_TEXTS = 3
 MOST_READ = 200
 MOST_PARTS = 5
+ROUNDED = 1.001
+"""The p-value that is computed again of a count without repetitions is the same but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def reasons(
     judged = replace(seen, observed=loud.effective, expected=seen.expected * usual)
     counts_voices = rule.measure in {"negative", "complaint", "volume"} and rule.options.threshold is None
     p_value = p_value_of(judged) if counts_voices else seen.p_value
-    pages = not counts_voices or (loud.effective >= rule.least and p_value < max(rule.sensitivity, seen.p_value))
+    pages = not counts_voices or (loud.effective >= rule.least and p_value < max(rule.sensitivity, seen.p_value * ROUNDED))
     figures = arithmetic(seen, detector, learned)
     figures["observed"] |= {"effective": loud.effective, "authors": loud.authors}
     figures["effective"] = {"usual_share": usual, "expected": judged.expected, "p_value": p_value}

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from core.times import BUCKET, floor_to
 from insights.budget import discoveries
 from insights.onset import onset
-from insights.replays import watcher
+from insights.replays import ANYTHING, watcher
 from insights.rules import config_of, dense, is_on, is_watched, measured, seasons_of
 from insights.seasons import Seasons
 from insights.severity import severity
@@ -70,7 +70,8 @@ class Eye:
     def __init__(self, connection: Connection, rule: Rule, now: datetime, names: Mapping[str, str], memory: Memory) -> None:
         self._connection, self._rule, self._now, self._memory = connection, rule, now, memory
         self._workspace = get_workspace(connection, rule.workspace_id)
-        self._config: SpikeConfig = config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least)
+        # Whatever might page is let through, as in a replay: of series that surge together `discoveries` takes more than of one.
+        self._config: SpikeConfig = config_of(rule.measure, rule.options, sensitivity=ANYTHING, least=rule.least)
         self._seasons: Seasons = seasons_of(rule.options, self._workspace)
         own = workspace_taxonomy(connection, rule.workspace_id)
         self._names = dict(names) | {topic.id: title_of(topic) for topic in (own.topics if own else ())}

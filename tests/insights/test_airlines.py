@@ -5,9 +5,13 @@ import json
 from collections import Counter
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from core.times import floor_to, parse_time
+from insights.budget import sensitivity_of
+from insights.replays import replay_all
+from insights.seasons import Seasons
 from insights.spikes import SpikeConfig, Surge, replay, surges
 from tests.insights.series import HOUR
 from tests.shared import shared_file
@@ -34,6 +38,21 @@ def negative_hours() -> dict[str, Counter[datetime]]:
             counts = hours.setdefault(row["attributes"]["airline"], Counter())
             counts[floor_to(parse_time(row["created_at"]), HOUR)] += sentiment.get(row["text"]) not in {"neutral", "positive"}
     return hours
+
+
+@pytest.fixture(scope="module")
+def paged() -> dict[str, list[Surge]]:
+    """What pages one workspace with a budget of one page a week, all airlines side by side."""
+    hours = negative_hours()
+    names, first = sorted(hours), min(min(counts) for counts in hours.values())
+    windows = (max(max(counts) for counts in hours.values()) - first) // HOUR + 1
+    counts = np.array([[hours[name][first + number * HOUR] for name in names] for number in range(windows)], dtype=np.float64)
+    began = np.array([min(hours[name]).timestamp() for name in names])
+    replayed = replay_all(first, HOUR, counts, SpikeConfig(), seasons=Seasons("America/New_York"), first_seen=began)
+    pages: dict[str, list[Surge]] = {name: [] for name in names}
+    for lane, surge in replayed.surges(sensitivity_of(1.0, len(names))):
+        pages[names[lane]].append(surge)
+    return pages
 
 
 def filled(counts: Counter[datetime], last: datetime) -> list[tuple[datetime, int]]:
@@ -66,3 +85,15 @@ def test_finds_one_other_page_at_most(found: dict[str, list[Surge]]) -> None:
     stormy = {"Delta", "US Airways", "United"}
     assert [surge for airline, some in found.items() if airline not in stormy for surge in some] == []
     assert len([surge for some in found.values() for surge in some if surge.ended_at <= THE_22ND or surge.started_at >= THE_23RD]) <= 1
+
+
+@pytest.mark.parametrize(("airline", "hours"), [("Delta", 3), ("US Airways", 3), ("United", 12)])
+def test_a_budget_of_one_page_a_week_finds_all_three(paged: dict[str, list[Surge]], airline: str, hours: int) -> None:
+    """That of United is a slow rise, which only half a day shows."""
+    surge = of_the_22nd(paged[airline])
+    assert surge.findings[0].until - surge.started_at <= timedelta(hours=hours)
+    assert surge.findings[0].until < THE_22ND + timedelta(hours=12)
+
+
+def test_a_budget_of_one_page_a_week_pages_once_for_nothing(paged: dict[str, list[Surge]]) -> None:
+    assert sum(len(some) for some in paged.values()) <= 3 + 1

@@ -181,3 +181,12 @@ def test_well_behaved_series_page_at_most_as_often_as_was_asked() -> None:
         pages += found(counts)
         weeks += len(counts) / 168
     assert len(pages) / weeks < 0.05
+
+
+def test_the_first_hours_of_a_slow_rise_do_not_excuse_those_that_follow() -> None:
+    """How far sums stray is known from before the judged one: the same, whether it rises or not."""
+    half_a_day = SpikeConfig(spans=(12 * HOUR,))
+    past, next_day = noisy(days(10), seed=9), noisy(days(11)[240:252], seed=10)
+    ordinary, rising = (replay(hourly([*past, *(times * count for count in next_day)]), None, half_a_day)[-1] for times in (1, 2))
+    assert rising.observed == 2 * ordinary.observed
+    assert rising.spread == pytest.approx(ordinary.spread, rel=0.05)

@@ -15,6 +15,8 @@ from tests.workers.test_detect import MINUTE, NAMES, five_ordinary_days, put, ro
 from workers import detect
 from workers.detect import Detected
 from workers.memory import Memory
+from workers.sight import Sight
+from workers.sight import look as sights
 
 HOUR = timedelta(hours=1)
 
@@ -241,3 +243,32 @@ def test_a_budget_is_divided_by_the_series_that_are_watched(database: Database, 
         calibrations = [get_rule(connection, workspace.id, rule.id).calibration for rule in (narrow, wide)]
     assert [one and one.series for one in calibrations] == [2, 50]
     assert [one and one.sensitivity for one in calibrations] == [1e-3, pytest.approx(0.5 / 168 / 50)]
+
+
+def test_series_that_surge_together_share_the_allowance(database: Database, workspace: Workspace) -> None:
+    """Two sources that rise alike page at a p-value that one of them alone does not page at."""
+    rule = a_rule(database, workspace, split_by=("source",))
+    for source in ("north", "south"):
+        ordinary = rows(360, since=NOW - timedelta(days=5), minutes=118 * 60, text=f"late {source}")
+        put(database, workspace, of_source(source, ordinary), live=False)
+    surge_of_source(database, workspace, "north")
+    (alone,) = surging(database, replace(rule, sensitivity=1e-2))
+    strict = replace(rule, sensitivity=0.6 * alone.finding.p_value)
+    assert surging(database, strict) == []
+    surge_of_source(database, workspace, "south")
+    assert [sight.scope.source for sight in surging(database, strict)] == ["north", "south"]
+
+
+def of_source(source: str, some: list[NewFeedback]) -> list[NewFeedback]:
+    return [replace(one, source=source) for one in some]
+
+
+def surge_of_source(database: Database, workspace: Workspace, source: str) -> None:
+    some = rows(20, since=NOW - 10 * MINUTE, minutes=10, text=f"late now {source}")
+    put(database, workspace, of_source(source, some), live=True)
+    settle(database)
+
+
+def surging(database: Database, rule: Rule) -> list[Sight]:
+    with database.read() as connection:
+        return [sight for sight in sights(connection, rule, NOW, NAMES) if sight.finding.surging]
