@@ -1,5 +1,6 @@
 """The page behind the link in an alert: what surges, and a button to take it. Looking changes nothing, for mail programs look at links."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -17,7 +18,8 @@ from store.channels import get_channel
 from store.deliveries import get_delivery, use_link
 from store.links import open_link
 from store.names import names
-from store.records import AlertState, Channel, ChannelLanguage, Delivery
+from store.records import ALERT_STATES, Alert, AlertState, Channel, ChannelLanguage, Delivery
+from store.transitions import take_turn
 
 router = APIRouter(include_in_schema=False)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -45,6 +47,7 @@ button {{ font-size: 1.2em; padding: .5em 1em }}
 <body>
 <h1>{headline}</h1>
 <p>{sentences}</p>
+{lines}
 <p><strong>{status}</strong></p>
 {form}
 </body>
@@ -54,12 +57,17 @@ button {{ font-size: 1.2em; padding: .5em 1em }}
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """What a link leads to."""
+    """What a link leads to: the alerts that were told of under it, and how they stand together."""
 
     delivery: Delivery
     channel: Channel
-    state: AlertState
+    alerts: Sequence[Alert]
     wording: Wording
+
+    @property
+    def state(self) -> AlertState:
+        """Open while nobody looks at one of them; resolved when all are."""
+        return min((one.state for one in self.alerts), key=ALERT_STATES.index, default="resolved")
 
 
 @router.get("/acknowledge/{token}")
@@ -76,18 +84,23 @@ def show_alert(token: str, services: With) -> HTMLResponse:
 
 @router.post("/acknowledge/{token}")
 def take_alert(token: str, services: With) -> HTMLResponse:
-    """Acknowledge in the name of the channel that the link was sent to; once."""
+    """Acknowledge all that was told, in the name of the channel that the link was sent to; once."""
     now = services.clock()
     try:
         linked = follow(services, token, now)
     except NotFound:
         return unknown()
-    words, workspace_id, alert_id = WORDS[linked.channel.language], linked.delivery.workspace_id, str(linked.delivery.alert_id)
+    words, workspace_id = WORDS[linked.channel.language], linked.delivery.workspace_id
     try:
         with services.database.write() as connection:
             if not use_link(connection, workspace_id, linked.delivery.id, now):
                 return page(linked, words["used"], status=409)
-            acknowledge_alert(connection, workspace_id, alert_id, actor=f"channel {linked.channel.id}", now=now)
+            take_turn(connection, workspace_id)
+            going_on = [one for one in linked.alerts if get_alert(connection, workspace_id, one.id).state != "resolved"]
+            if not going_on:
+                raise Conflict("all that was told is over")
+            for one in going_on:
+                acknowledge_alert(connection, workspace_id, one.id, actor=f"channel {linked.channel.id}", now=now)
     except Conflict:
         return page(linked, words["resolved"], status=409)
     services.nudge("notify")  # the other channels that heard of it hear of this
@@ -100,18 +113,21 @@ def follow(services: Services, token: str, now: datetime) -> Linked:
     with services.database.read() as connection:
         delivery = get_delivery(connection, link.workspace_id, link.delivery_id)
         channel = get_channel(connection, link.workspace_id, delivery.channel_id)
-        alert = get_alert(connection, link.workspace_id, str(delivery.alert_id))
+        notice = read_message(delivery.payload)
+        alerts = [get_alert(connection, link.workspace_id, one.id) for one in notice.spoken_of]
         called = names(connection, link.workspace_id, services.taxonomy.names, channel.language)
     style = Style(channel.language, ZoneInfo(channel.time_zone), called)
-    return Linked(delivery, channel, alert.state, word(read_message(delivery.payload), style))
+    return Linked(delivery, channel, alerts, word(notice, style))
 
 
 def page(linked: Linked, status_text: str, *, form: str = "", status: int = 200) -> HTMLResponse:
     """Every word escaped."""
+    lines = "".join(f"<li>{escape(line)}</li>" for line in linked.wording.lines)
     content = PAGE.format(
         language=linked.channel.language,
         headline=escape(linked.wording.headline),
         sentences=escape(linked.wording.sentences),
+        lines=f"<ul>{lines}</ul>" if lines else "",
         status=escape(status_text),
         form=form,
     )
@@ -121,4 +137,4 @@ def page(linked: Linked, status_text: str, *, form: str = "", status: int = 200)
 def unknown() -> HTMLResponse:
     """The same answer for every link that is not good; in both languages, for nobody knows whose it was."""
     words = " ".join(WORDS[language]["unknown"] for language in WORDS)
-    return HTMLResponse(PAGE.format(language="en", headline="Koe", sentences="", status=escape(words), form=""), 404, HEADERS)
+    return HTMLResponse(PAGE.format(language="en", headline="Koe", sentences="", lines="", status=escape(words), form=""), 404, HEADERS)

@@ -58,6 +58,7 @@ class AlertOut(Out):
     scope: ScopeShape
     window_minutes: int
     observed: int
+    total: int | None = Field(default=None, description="Of a negative share: how many texts there were in all.")
     expected: float
     interval: tuple[float, float] = Field(description="Between which 95 % of such windows fall when nothing is wrong.")
     p_value: float

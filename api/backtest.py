@@ -199,6 +199,7 @@ class Trial:
             scope=ScopeShape.model_validate(scope),
             window_minutes=round(peak.windows * peak.width / timedelta(minutes=1)),
             observed=peak.observed,
+            total=None if peak.total is None else round(peak.total),
             expected=peak.expected,
             interval=peak.interval,
             p_value=peak.p_value,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.times import parse_time, to_rfc3339
-from store.records import Alert, DeliveryEvent, Measure, Scope, Severity, TopicShare
+from store.records import SEVERITIES, Alert, AlertState, DeliveryEvent, Measure, Scope, Severity, TopicShare
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +28,50 @@ class ToldAlert:
     interval: tuple[float, float]
     p_value: float
     topics: tuple[TopicShare, ...]
-    total: float | None = None
+    state: AlertState = "open"
+    total: int | None = None
+
+    @property
+    def weight(self) -> tuple[int, float]:
+        """How bad it is beside others: by severity, then by how far from what is usual."""
+        return SEVERITIES.index(self.severity), abs(self.observed - self.expected)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One change, read back from its message. `alert`: None in the test of a channel. `event`: a DeliveryEvent, of whatever version."""
+    """One change, read back from its message. `alert`: None in the test of a channel; of several the one that the receiver knows them by.
+
+    `event`: a DeliveryEvent, of whatever version; `group`: all that it is about, where that is not the alert alone.
+    """
 
     event: str
     alert: ToldAlert | None
+    group: tuple[ToldAlert, ...] = ()
+
+    @property
+    def spoken_of(self) -> tuple[ToldAlert, ...]:
+        """The alerts to speak of, the worst first: those that go on, or all when none does. None in the test of a channel."""
+        told = self.group or (() if self.alert is None else (self.alert,))
+        going_on = [one for one in told if one.state != "resolved"]
+        return tuple(sorted(going_on or told, key=lambda one: one.weight, reverse=True))
 
 
 def message(alert: Alert, event: DeliveryEvent, *, group: Sequence[Alert] = ()) -> str:
-    """The JSON of one change of an alert: `{"event": ..., "alert": {...}}`. `group`: all that this speaks of, where it is several."""
-    shown = {
+    """The JSON of one change: `{"event": ..., "alert": {...}}`; and `"group": [{...}, ...]` where it is about more than the alert."""
+    about = [_shown(one) for one in group]
+    return json.dumps({"event": event, "alert": _shown(alert)} | ({"group": about} if about else {}), ensure_ascii=False)
+
+
+def read_message(payload: str) -> Notice:
+    """The change again; what this version does not know is left aside. Raises KeyError, ValueError for what `message` did not write."""
+    told = json.loads(payload)
+    # An older version named the others of a group without their figures.
+    group = tuple(_told(one) for one in told.get("group", ()) if "observed" in one)
+    return Notice(told["event"], _told(told["alert"]) if "alert" in told else None, group)
+
+
+def _shown(alert: Alert) -> dict[str, object]:
+    return {
         "id": alert.id,
         "rule": alert.rule_id,
         "rule_name": alert.rule_name,
@@ -55,20 +85,13 @@ def message(alert: Alert, event: DeliveryEvent, *, group: Sequence[Alert] = ()) 
         "scope": _scope(alert.scope),
         "window_minutes": alert.window_minutes,
         "observed": alert.observed,
+        "total": alert.total,
         "expected": alert.expected,
         "interval": list(alert.interval),
         "p_value": alert.p_value,
         "top_topics": [{"topic": share.topic, "count": share.count} for share in alert.top_topics],
         "summary": alert.summary,
     }
-    others = [{"id": one.id, "state": one.state, "severity": one.severity, "summary": one.summary} for one in group]
-    return json.dumps({"event": event, "alert": shown} | ({"group": others} if others else {}), ensure_ascii=False)
-
-
-def read_message(payload: str) -> Notice:
-    """The change again; what this version does not know is left aside. Raises KeyError, ValueError for what `message` did not write."""
-    told = json.loads(payload)
-    return Notice(told["event"], _told(told["alert"]) if "alert" in told else None)
 
 
 def _told(alert: Mapping[str, Any]) -> ToldAlert:
@@ -87,6 +110,8 @@ def _told(alert: Mapping[str, Any]) -> ToldAlert:
         interval=(alert["interval"][0], alert["interval"][1]),
         p_value=alert["p_value"],
         topics=tuple(TopicShare(share["topic"], share["count"]) for share in alert["top_topics"]),
+        state=alert["state"],
+        total=alert.get("total"),
     )
 
 

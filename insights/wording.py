@@ -1,58 +1,32 @@
 """The words for people: two plain sentences on a surge, in English or Japanese; from numbers and names, never a customer's words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
-from insights.message import Notice
-from store.records import ChannelLanguage, Measure, Scope, Severity, TopicShare
+from insights.message import Notice, ToldAlert
+from insights.phrases import (
+    ABOUT,
+    GROUPS,
+    HEADLINES,
+    LABELS,
+    LANGUAGES,
+    MANY,
+    NOUNS,
+    PHRASES,
+    SCOPE,
+    SEVERITIES,
+    STATES,
+    TEST_TEXT,
+    TEXTS,
+    Kind,
+)
+from store.records import ChannelLanguage, Measure, Scope, TopicShare
 
-NOUNS: Mapping[ChannelLanguage, Mapping[Measure, str]] = {
-    "en": {
-        "negative": "negative feedback",
-        "complaint": "complaints",
-        "volume": "feedback",
-        "share": "negative feedback",
-        "silence": "feedback",
-    },
-    "ja": {"negative": "否定的な声", "complaint": "苦情", "volume": "声", "share": "否定的な声", "silence": "声"},
-}  # fmt: skip
-SEVERITIES: Mapping[ChannelLanguage, Mapping[Severity, str]] = {
-    "en": {"low": "Low", "medium": "Medium", "high": "High", "critical": "Critical"},
-    "ja": {"low": "低", "medium": "中", "high": "高", "critical": "重大"},
-}
-STATES: Mapping[ChannelLanguage, Mapping[str, str]] = {
-    "en": {"alert.resolved": "Resolved", "alert.acknowledged": "Acknowledged", "channel.test": "Test"},
-    "ja": {"alert.resolved": "解消", "alert.acknowledged": "対応中", "channel.test": "テスト"},
-}
-"""What a headline begins with where it is not the severity."""
-LABELS: Mapping[ChannelLanguage, Mapping[str, str]] = {
-    "en": {
-        "severity": "Severity", "observed": "Observed", "expected": "Usual", "window": "Within", "since": "Since", "ended": "Ended",
-        "rule": "Rule", "topics": "Topics", "quotes": "What customers wrote", "acknowledge": "Look at it and acknowledge",
-        "sent": "Sent by Koe",
-    },
-    "ja": {
-        "severity": "重大度", "observed": "件数", "expected": "通常", "window": "集計期間", "since": "開始", "ended": "終了",
-        "rule": "ルール", "topics": "話題", "quotes": "お客様の声", "acknowledge": "内容を確認して対応を始める",
-        "sent": "Koeからの通知",
-    },
-}  # fmt: skip
-TEST_TEXT: Mapping[ChannelLanguage, tuple[str, str]] = {
-    "en": ("Alerts of Koe will come here", "This is a test that somebody asked for. Nothing is wrong, and there is nothing to do."),
-    "ja": ("Koeのアラートはここに届きます", "これは動作確認のために送られたテストです。異常はなく、対応は必要ありません。"),
-}
-LANGUAGES: Mapping[str, tuple[str, str]] = {
-    "ar": ("Arabic", "アラビア語"), "de": ("German", "ドイツ語"), "en": ("English", "英語"), "es": ("Spanish", "スペイン語"),
-    "fr": ("French", "フランス語"), "hi": ("Hindi", "ヒンディー語"), "id": ("Indonesian", "インドネシア語"),
-    "it": ("Italian", "イタリア語"),
-    "ja": ("Japanese", "日本語"), "ko": ("Korean", "韓国語"), "nl": ("Dutch", "オランダ語"), "pl": ("Polish", "ポーランド語"),
-    "pt": ("Portuguese", "ポルトガル語"), "ru": ("Russian", "ロシア語"), "th": ("Thai", "タイ語"), "tr": ("Turkish", "トルコ語"),
-    "uk": ("Ukrainian", "ウクライナ語"), "vi": ("Vietnamese", "ベトナム語"), "zh": ("Chinese", "中国語"),
-}  # fmt: skip
-"""Languages by their names in English and Japanese; another one is shown as its code."""
 MOST_TOPICS = 3
+MOST_LINES = 5
+PARTS = ("brand", "topic", "source", "language")
 LONGEST_NAME = 60
 
 
@@ -90,12 +64,16 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What it is about, the same for all changes of an alert; one line; two sentences; and the figures as pairs of label and value."""
+    """What it is about, the same for all changes of an alert; one line; two sentences; and the figures as pairs of label and value.
+
+    `lines`: of several alerts each in one line, the worst first, and how many more there are.
+    """
 
     subject: str
     headline: str
     sentences: str
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[str, str], ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 def word(notice: Notice, style: Style) -> Wording:
@@ -103,87 +81,154 @@ def word(notice: Notice, style: Style) -> Wording:
     if notice.alert is None:
         headline, sentences = TEST_TEXT[style.language]
         line = _headline(STATES[style.language]["channel.test"], headline, style)
-        return Wording(line, line, sentences, ())
-    alert = notice.alert
-    mark = STATES[style.language].get(notice.event, SEVERITIES[style.language][alert.severity])
-    sentences = past_sentences(alert, alert.ended_at, style) if notice.event == "alert.resolved" else present_sentences(alert, style)
+        return Wording(line, line, sentences)
+    told = notice.spoken_of
+    said = _word_one(told[0], notice.event, style) if len(told) == 1 else _word_many(told, notice, style)
+    return replace(said, subject=PHRASES[style.language][_kind(notice.alert)].subject.format(**_parts(notice.alert, style)))
+
+
+def _word_one(alert: ToldAlert, event: str, style: Style) -> Wording:
+    parts = _parts(alert, style)
     facts = {
         "severity": SEVERITIES[style.language][alert.severity],
-        "observed": f"{alert.observed:,}",
-        "expected": f"{rounded(alert.expected)} ({alert.interval[0]:,.0f}–{alert.interval[1]:,.0f})",
-        "window": duration(alert.window, style.language),
-        "since": moment(alert.started_at, style),
+        "observed": parts["figure"],
+        "expected": parts["range"],
+        "window": parts["within"],
+        "since": parts["since"],
         "ended": "" if alert.ended_at is None else moment(alert.ended_at, style),
-        "topics": _list([_share(share, style) for share in _main(alert.topics)], style.language),
+        "topics": parts["topics"],
         "rule": plain(alert.rule_name),
     }
-    labels, what = LABELS[style.language], _what(alert, style)
+    sentences = past_sentences(alert, alert.ended_at, style) if event == "alert.resolved" else present_sentences(alert, style)
+    return Wording("", _headline(_mark(alert, event, style), short(alert, style), style), sentences, _labelled(facts, style))
+
+
+def _word_many(told: Sequence[ToldAlert], notice: Notice, style: Style) -> Wording:
+    """`told`: the worst first. What all of them share is said once."""
+    language, worst, group = style.language, told[0], GROUPS[style.language]
+    shared = shared_scope([one.scope for one in told])
+    measures, rules = {one.measure for one in told}, {one.rule_name for one in told}
+    rest = [replace(one, scope=without(one.scope, shared)) for one in told]
+    ends = [one.ended_at for one in told if one.ended_at is not None]
+    parts = {
+        "many": _scoped(MANY[language][worst.measure if len(measures) == 1 else None].format(count=len(told)), shared, style),
+        "worst": short(rest[0], style),
+        "sentence": _first_sentence(rest[0], style),
+        "since": moment(min(one.started_at for one in told), style),
+        "until": moment(max(ends), style) if ends else "",
+        "over": str(len(notice.group) - len(told)),
+    }
+    facts = {
+        "severity": SEVERITIES[language][worst.severity],
+        "alerts": str(len(told)),
+        "since": parts["since"],
+        "ended": parts["until"] if notice.event == "alert.resolved" else "",
+        "rule": plain(worst.rule_name) if len(rules) == 1 else "",
+    }
+    present = group.partly if len(notice.group) > len(told) else group.present
+    lines = [_headline(SEVERITIES[language][one.severity], short(one, style), style) for one in rest[:MOST_LINES]]
+    if len(rest) > MOST_LINES:
+        lines.append(group.more.format(count=len(rest) - MOST_LINES))
     return Wording(
-        subject=f"{what}の急増" if style.language == "ja" else f"Surge of {what}",
-        headline=_headline(mark, _short(alert, style), style),
-        sentences=sentences,
-        facts=tuple((labels[name], value) for name, value in facts.items() if value),
+        subject="",
+        headline=_headline(_mark(worst, notice.event, style), group.short.format(**parts), style),
+        sentences=(group.past if notice.event == "alert.resolved" else present).format(**parts),
+        facts=_labelled(facts, style),
+        lines=tuple(lines),
     )
+
+
+def shared_scope(scopes: Sequence[Scope]) -> Scope:
+    """What all of them say."""
+    first = scopes[0]
+    same = {
+        name: value for name in PARTS if (value := getattr(first, name)) is not None and all(getattr(one, name) == value for one in scopes)
+    }
+    attributes = {name: value for name, value in first.attributes.items() if all(one.attributes.get(name) == value for one in scopes)}
+    return Scope(**same, attributes=attributes)
+
+
+def without(scope: Scope, said: Scope) -> Scope:
+    """What a scope says beyond another."""
+    own = {name: getattr(scope, name) for name in PARTS if getattr(said, name) is None}
+    return Scope(**own, attributes={name: value for name, value in scope.attributes.items() if name not in said.attributes})
+
+
+def short(alert: Figures, style: Style) -> str:
+    """How many against how many, on one line."""
+    return PHRASES[style.language][_kind(alert)].short.format(**_parts(alert, style))
 
 
 def present_sentences(alert: Figures, style: Style) -> str:
     """How many against how many, in how long, since when; then the main topics."""
-    expected, what, within = rounded(alert.expected), _what(alert, style), duration(alert.window, style.language)
-    since = moment(alert.started_at, style)
-    if style.language == "ja":
-        return f"{what}が{within}で{alert.observed:,}件（通常は約{expected}件）、{since}から続いています。{_topics_ja(alert, style)}"
-    were = "was" if expected == "1" else "were"
-    return f"{alert.observed:,} {what} in {within} where about {expected} {were} expected, since {since}. {_topics_en(alert, style)}"
+    parts, first = _parts(alert, style), _first_sentence(alert, style)
+    second = (ABOUT[style.language][0] if parts["topics"] else PHRASES[style.language][_kind(alert)].ordinary).format(**parts)
+    return f"{first[:1].upper()}{first[1:]}{'' if style.language == 'ja' else ' '}{second}"
 
 
 def past_sentences(alert: Figures, ended_at: datetime | None, style: Style) -> str:
     """From when to when; then how bad it was at its worst."""
-    expected, what, within = rounded(alert.expected), _what(alert, style), duration(alert.window, style.language)
-    since, until = moment(alert.started_at, style), "" if ended_at is None else moment(ended_at, style)
-    topics = _list([_share(share, style) for share in _main(alert.topics)], style.language)
-    if style.language == "ja":
-        about = f"、主な話題は{topics}でした" if topics else "でした"
-        return (
-            f"{what}の急増は収まりました（{since}〜{until}）。最も多いときで{within}に{alert.observed:,}件、通常は約{expected}件{about}。"
-        )
-    about = f", mostly about {topics}" if topics else ""
+    parts = _parts(alert, style)
+    until = "" if ended_at is None else moment(ended_at, style)
     ended = f" ended at {until}" if until else " is over"
-    worst = f"{alert.observed:,} in {within} where about {expected} {'was' if expected == '1' else 'were'} expected"
-    return f"The surge of {what} that began at {since}{ended}. At its worst there were {worst}{about}."
+    about = ABOUT[style.language][1 if parts["topics"] else 2].format(**parts)
+    return PHRASES[style.language][_kind(alert)].past.format(**parts, until=until, ended=ended, about=about)
+
+
+def _kind(alert: Figures) -> Kind:
+    if alert.measure == "silence":
+        return "silence"
+    return "share" if alert.measure == "share" and alert.total else "count"
+
+
+def _parts(alert: Figures, style: Style) -> dict[str, str]:
+    """What the templates of `insights.phrases` are filled with, and the figures of an alert in short."""
+    language, kind, (low, high), total = style.language, _kind(alert), alert.interval, alert.total or 1
+    observed, expected = f"{alert.observed:,}", rounded(alert.expected)
+    parts = {
+        "what": _scoped(NOUNS[language][alert.measure], alert.scope, style),
+        "texts": _scoped(TEXTS[language], alert.scope, style),
+        "observed": observed,
+        "few": f"only {observed}" if alert.observed else "no",
+        "expected": expected,
+        "were": "was" if expected == "1" else "were",
+        "low": f"{low:,.0f}",
+        "high": f"{high:,.0f}",
+        "within": duration(alert.window, language),
+        "since": moment(alert.started_at, style),
+        "topics": "" if kind == "silence" else _list([_topic(share, style) for share in _main(alert.topics)], language),
+        "figure": observed,
+        "range": f"{expected} ({low:,.0f}–{high:,.0f})",
+    }
+    if kind != "share":
+        return parts
+    share, usual, low_share, high_share = (percent(count / total, language) for count in (alert.observed, alert.expected, low, high))
+    parts |= {"total": f"{total:,.0f}", "share": share, "usual": usual, "low": low_share, "high": high_share}
+    figure = "{observed} of {total} ({share})" if language == "en" else "{total}件のうち{observed}件（{share}）"
+    return parts | {"figure": figure.format(**parts), "range": f"{usual} ({low_share}–{high_share})"}
+
+
+def _first_sentence(alert: Figures, style: Style) -> str:
+    return PHRASES[style.language][_kind(alert)].present.format(**_parts(alert, style))
+
+
+def _mark(alert: ToldAlert, event: str, style: Style) -> str:
+    return STATES[style.language].get(event, SEVERITIES[style.language][alert.severity])
+
+
+def _labelled(facts: Mapping[str, str], style: Style) -> tuple[tuple[str, str], ...]:
+    return tuple((LABELS[style.language][name], value) for name, value in facts.items() if value)
 
 
 def _headline(mark: str, text: str, style: Style) -> str:
-    return f"【{mark}】{text}" if style.language == "ja" else f"{mark}: {text}"
-
-
-def _short(alert: Figures, style: Style) -> str:
-    what, expected = _what(alert, style), rounded(alert.expected)
-    if style.language == "ja":
-        return f"{what} {alert.observed:,}件（通常は約{expected}件）"
-    return f"{alert.observed:,} {what}, usually about {expected}"
-
-
-def _topics_en(alert: Figures, style: Style) -> str:
-    topics = _main(alert.topics)
-    if not topics:
-        low, high = alert.interval
-        return f"No topic stands out; on an ordinary day it is {low:,.0f} to {high:,.0f}."
-    return f"Mostly about {_list([_share(share, style) for share in topics], 'en')}."
-
-
-def _topics_ja(alert: Figures, style: Style) -> str:
-    topics = _main(alert.topics)
-    if not topics:
-        low, high = alert.interval
-        return f"目立つ話題はなく、通常の範囲は{low:,.0f}〜{high:,.0f}件です。"
-    return f"主な話題は{_list([_share(share, style) for share in topics], 'ja')}です。"
+    return HEADLINES[style.language].format(mark=mark, text=text)
 
 
 def _main(topics: Sequence[TopicShare]) -> list[TopicShare]:
     return [share for share in topics[:MOST_TOPICS] if share.count > 0]
 
 
-def _share(share: TopicShare, style: Style) -> str:
+def _topic(share: TopicShare, style: Style) -> str:
     name = plain(style.names.get(share.topic, share.topic))
     return f"{name}（{share.count:,}件）" if style.language == "ja" else f"{name} ({share.count:,})"
 
@@ -194,28 +239,14 @@ def _list(parts: Sequence[str], language: ChannelLanguage) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _what(alert: Figures, style: Style) -> str:
-    """The measure and its scope: "complaints on Delta about Delivery", 「Deltaの配送に関する苦情」."""
-    noun, scope, japanese = NOUNS[style.language][alert.measure], alert.scope, style.language == "ja"
-    if alert.total is not None:
-        noun += f"（全{alert.total:,.0f}件中）" if japanese else f" of {alert.total:,.0f}"
-    parts = [
-        (scope.brand, " on {}", "{}の"),
-        (scope.topic, " about {}", "{}に関する"),
-        (scope.source, " from {}", "{}からの"),
-    ]
-    named = [(plain(style.names.get(value, value)), en, ja) for value, en, ja in parts if value is not None]
+def _scoped(noun: str, scope: Scope, style: Style) -> str:
+    """A noun in its scope: "complaints on Delta about Delivery", 「Deltaの配送に関する苦情」."""
+    named = [(part, style.names.get(value, value)) for part in PARTS[:3] if (value := getattr(scope, part)) is not None]
     if scope.language is not None:
-        named.append((_language(scope.language, style), " in {}", "{}の"))
-    named.extend((f"{plain(name)} {plain(value)}", " with {}", "{}の") for name, value in sorted(scope.attributes.items()))
-    if japanese:
-        return "".join(ja.format(value) for value, _, ja in reversed(named)) + noun
-    return noun + "".join(en.format(value) for value, en, _ in named)
-
-
-def _language(code: str, style: Style) -> str:
-    names = LANGUAGES.get(code)
-    return plain(code) if names is None else names[1 if style.language == "ja" else 0]
+        named.append(("language", LANGUAGES.get(scope.language, {}).get(style.language, scope.language)))
+    named.extend(("attribute", f"{plain(name)} {plain(value)}") for name, value in sorted(scope.attributes.items()))
+    said = [SCOPE[style.language][part].format(name if part == "attribute" else plain(name)) for part, name in named]
+    return "".join([*reversed(said), noun]) if style.language == "ja" else "".join([noun, *said])
 
 
 def plain(name: str) -> str:
@@ -227,6 +258,11 @@ def plain(name: str) -> str:
 def rounded(count: float) -> str:
     """An expected number as people say it: `5`, `3.5`, `1,234`."""
     return f"{count:,.0f}" if count >= 9.5 else f"{count:.1f}".removesuffix(".0")
+
+
+def percent(share: float, language: ChannelLanguage) -> str:
+    """A share as people say it: `34 %`, `0.4 %`, 「34%」."""
+    return f"{rounded(100 * share)}%" if language == "ja" else f"{rounded(100 * share)} %"
 
 
 def moment(time: datetime, style: Style) -> str:

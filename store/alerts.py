@@ -372,4 +372,5 @@ def to_alert(row: AnyRow) -> Alert:
         top_topics=tuple(TopicShare(topic, count) for topic, count in row.top_topics),
         summary=row.summary,
         snoozed_until=row.snoozed_until,
+        total=None if (total := row.why.get("observed", {}).get("total")) is None else round(total),
     )

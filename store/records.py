@@ -706,6 +706,8 @@ class AlertFigures:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
+    """`total`: of a share, how many texts there were in all."""
+
     id: str
     workspace_id: str
     rule_id: str
@@ -725,6 +727,7 @@ class Alert:
     top_topics: tuple[TopicShare, ...]
     summary: str
     snoozed_until: datetime | None = None
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from insights.wording import LABELS
+from insights.phrases import LABELS
 from workers.letters import Attempt, Letter, Outside, masked
 from workers.posting import judge
 
@@ -59,9 +59,11 @@ def judge_outcome(outcome: dict[str, Any], letter: Letter, now: datetime) -> Att
 
 
 def text(letter: Letter) -> str:
-    """Sentences, quotes, link; the library turns plain text into what the service reads."""
+    """Sentences, one line per alert of several, quotes, link; the library turns plain text into what the service reads."""
     labels = LABELS[letter.channel.language]
     parts = [letter.wording.sentences]
+    if letter.wording.lines:
+        parts.append("\n".join(f"- {line}" for line in letter.wording.lines))
     if letter.quotes:
         parts.append("\n".join([f"{labels['quotes']}:", *(f"“{defused(quote)}”" for quote in letter.quotes)]))
     if letter.link:
@@ -76,6 +78,7 @@ def defused(quote: str) -> str:
 
 def kind(letter: Letter) -> str:
     """The library's own words for how bad it is."""
-    if letter.notice.alert is None:
+    told = letter.notice.spoken_of
+    if not told:
         return "info"
-    return "success" if letter.notice.event == "alert.resolved" else KINDS[letter.notice.alert.severity]
+    return "success" if letter.notice.event == "alert.resolved" else KINDS[told[0].severity]

@@ -86,7 +86,8 @@ def write_letter(connection: Connection, vault: Vault, delivery: Delivery, taxon
     channel = get_channel(connection, delivery.workspace_id, delivery.channel_id)
     notice = read_message(delivery.payload)
     style = Style(channel.language, ZoneInfo(channel.time_zone), names(connection, channel.workspace_id, taxonomy.names, channel.language))
-    asks = notice.alert is not None and notice.event not in QUIET_EVENTS
+    worst = next(iter(notice.spoken_of), None)
+    asks = worst is not None and notice.event not in QUIET_EVENTS
     return Letter(
         delivery=delivery,
         channel=channel,
@@ -97,7 +98,7 @@ def write_letter(connection: Connection, vault: Vault, delivery: Delivery, taxon
         key=f"koe-{channel.created_at:%Y%m%d%H%M%S%f}-alert-{delivery.alert_id}" if delivery.alert_id else f"koe-{delivery.event_id}",
         link=f"{public_url}/acknowledge/{seal_link(vault, delivery)}" if public_url and asks else None,
         thread=first_receipt(connection, delivery),
-        quotes=quotes(connection, channel.workspace_id, notice.alert) if channel.include_quotes and asks and notice.alert else (),
+        quotes=quotes(connection, channel.workspace_id, worst) if channel.include_quotes and asks and worst else (),
     )
 
 

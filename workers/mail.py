@@ -14,7 +14,7 @@ from email.utils import format_datetime
 
 from core.errors import PermanentError
 from core.network import guarded_socket
-from insights.wording import LABELS
+from insights.phrases import LABELS
 from workers.letters import Attempt, Letter, Outside, masked
 
 TIME_LIMIT = 20.0
@@ -119,9 +119,10 @@ def compose(letter: Letter, recipients: Sequence[str], now: datetime) -> EmailMe
 
 
 def as_text(letter: Letter) -> str:
-    """Headline, sentences, figures, quotes, link."""
+    """Headline, sentences, one line per alert of several, figures, quotes, link."""
     labels, wording = LABELS[letter.channel.language], letter.wording
-    parts = [wording.headline, wording.sentences, "\n".join(f"{label}: {value}" for label, value in wording.facts)]
+    listed, figures = (f"- {line}" for line in wording.lines), (f"{label}: {value}" for label, value in wording.facts)
+    parts = [wording.headline, wording.sentences, "\n".join(listed), "\n".join(figures)]
     if letter.quotes:
         parts.append("\n".join([f"{labels['quotes']}:", *(f"> {quote}" for quote in letter.quotes)]))
     if letter.link:
@@ -133,10 +134,12 @@ def as_html(letter: Letter) -> str:
     """The same; every word of it escaped."""
     labels, wording, esc = LABELS[letter.channel.language], letter.wording, html.escape
     rows = "".join(f'<tr><th style="{CELL}">{esc(label)}</th><td style="{CELL}">{esc(value)}</td></tr>' for label, value in wording.facts)
+    listed = "".join(f"<li>{esc(line)}</li>" for line in wording.lines)
     quoted = "".join(f"<blockquote>{esc(quote)}</blockquote>" for quote in letter.quotes)
     parts = [
         f"<h2>{esc(wording.headline)}</h2>",
         f"<p>{esc(wording.sentences)}</p>",
+        f"<ul>{listed}</ul>" if listed else "",
         f"<table>{rows}</table>" if rows else "",
         f"<h3>{esc(labels['quotes'])}</h3>{quoted}" if quoted else "",
         f'<p><a href="{esc(letter.link)}">{esc(labels["acknowledge"])}</a></p>' if letter.link else "",

@@ -139,6 +139,8 @@ def _carry_out(connection: Connection, group: AlertGroup, members: Sequence[Memb
         for channel, event in decided.messages.items():
             channels_of.setdefault(event, []).append(channel)
         for event, channels in channels_of.items():
-            enqueue(connection, lead, event, channels, message(lead, event, group=alerts if len(alerts) > 1 else ()), now)
+            # Whoever heard of an alert hears of its end, silenced or not; else a message says nothing of what is silenced.
+            about = alerts if event == "alert.resolved" else [one.alert for one in members if not one.muted]
+            enqueue(connection, lead, event, channels, message(lead, event, group=() if about == [lead] else about), now)
             log.info("alert.told", alert=lead.id, told=event, channels=channels, workspace=group.workspace_id)
     return len(decided.messages)

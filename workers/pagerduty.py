@@ -51,7 +51,7 @@ def closing(letter: Letter) -> dict[str, object]:
 
 def payload(letter: Letter) -> dict[str, object]:
     """What the person on call sees first, and every figure behind it."""
-    alert = letter.notice.alert
+    alert = next(iter(letter.notice.spoken_of), None)
     shown: dict[str, object] = {
         "summary": letter.wording.headline[:LONGEST_SUMMARY],
         "source": alert.scope.source or "koe" if alert else "koe",
@@ -64,8 +64,10 @@ def payload(letter: Letter) -> dict[str, object]:
 
 
 def details(letter: Letter, alert: ToldAlert) -> dict[str, object]:
-    """The alert as it was enqueued, under the names of the API, with the sentences before it."""
-    told = json.loads(letter.delivery.payload)["alert"]
-    kept = {name: value for name, value in told.items() if name not in {"summary", "state", "ended_at"}}
+    """The alert, of several the worst, as it was enqueued, under the names of the API, with the sentences before it."""
+    told = json.loads(letter.delivery.payload)
+    figures = next(one for one in (*told.get("group", ()), told["alert"]) if one["id"] == alert.id)
+    kept = {name: value for name, value in figures.items() if name not in {"summary", "state", "ended_at"}}
+    lines = {"alerts": list(letter.wording.lines)} if letter.wording.lines else {}
     quoted = {"quotes": list(letter.quotes)} if letter.quotes else {}
-    return {"text": letter.wording.sentences, "alert": alert.id, "event": letter.notice.event, **kept, **quoted}
+    return {"text": letter.wording.sentences, **lines, "alert": alert.id, "event": letter.notice.event, **kept, **quoted}

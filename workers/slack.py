@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from insights.wording import LABELS
+from insights.phrases import LABELS
 from workers.letters import Attempt, Letter, Outside
 from workers.posting import post, to_body
 
@@ -57,6 +57,8 @@ def message(letter: Letter) -> dict[str, object]:
         {"type": "header", "text": _plain(wording.headline, LONGEST_HEADER)},
         {"type": "section", "text": _plain(wording.sentences, LONGEST_TEXT)},
     ]
+    if wording.lines:
+        blocks.append({"type": "section", "text": _plain("\n".join(f"• {line}" for line in wording.lines), LONGEST_TEXT)})
     if wording.facts:
         fields = [_marked(f"*{escape(label)}*\n{escape(value)}", LONGEST_FIELD) for label, value in wording.facts[:MOST_FIELDS]]
         blocks.append({"type": "section", "fields": fields})

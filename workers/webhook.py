@@ -25,6 +25,7 @@ def send(outside: Outside, letter: Letter, now: datetime) -> Attempt:
 def content(letter: Letter) -> dict[str, object]:
     """The message as it was enqueued, with the id to drop doubles by, and the words for people."""
     text = {"headline": letter.wording.headline, "text": letter.wording.sentences}
+    lines = {"lines": list(letter.wording.lines)} if letter.wording.lines else {}
     extra = {"acknowledge_url": letter.link} if letter.link else {}
     quoted = {"quotes": list(letter.quotes)} if letter.quotes else {}
-    return {"id": letter.delivery.event_id, **json.loads(letter.delivery.payload), **text, **extra, **quoted}
+    return {"id": letter.delivery.event_id, **json.loads(letter.delivery.payload), **text, **lines, **extra, **quoted}

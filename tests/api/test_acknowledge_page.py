@@ -76,3 +76,20 @@ def test_an_old_or_forged_link_leads_nowhere(api: Client, link: str, clock: Cloc
     clock.move(timedelta(days=8))
     assert [api.get(link).status_code, api.post(link).status_code] == [404, 404]
     assert api.get("/v1/alerts/1").json()["state"] == "open"
+
+
+def test_one_press_takes_all_that_was_told_and_is_not_over(api: Client, link: str, database: Database, workspace: Workspace) -> None:
+    surge(database, workspace.id, source="web")
+    surge(database, workspace.id, source="app")
+    with database.write() as connection:
+        alerts = [get_alert(connection, workspace.id, number) for number in ("1", "2", "3")]
+        enqueue(connection, alerts[0], "alert.extended", ["1"], message(alerts[0], "alert.extended", group=alerts), NOW)
+        delivery = list_deliveries(connection, workspace.id).rows[0]
+        resolve_alert(connection, workspace.id, "1", actor="x", now=NOW)
+    link = f"/acknowledge/{seal_link(VAULT, delivery)}"
+    page = api.with_key(None).get(link).text
+    assert "否定的な声の急増3件" in page
+    assert "<li>【高】&lt;i&gt;shop&lt;/i&gt;からの否定的な声 42件" in page
+    assert "<button>対応する</button>" in page
+    assert api.with_key(None).post(link).status_code == 200
+    assert [api.get(f"/v1/alerts/{number}").json()["state"] for number in (1, 2, 3)] == ["resolved", "acknowledged", "acknowledged"]

@@ -50,6 +50,7 @@ def test_an_alert_has_the_shape_of_the_contract(alerted: Client) -> None:
         "scope": {"brand": None, "topic": None, "source": "shop", "language": None, "attributes": {}},
         "window_minutes": 60,
         "observed": 42,
+        "total": None,
         "expected": 3.5,
         "interval": [0.0, 8.0],
         "p_value": 1e-12,

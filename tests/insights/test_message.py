@@ -1,10 +1,10 @@
 """What a channel is told: the alert as the API shows it."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 
-from insights.message import message
+from insights.message import message, read_message
 from store.records import Alert, Scope, TopicShare
 from tests.builders import NOW
 
@@ -33,3 +33,13 @@ def test_times_scope_and_topics_are_those_of_the_api() -> None:
         "attributes": {"airline": "Delta"},
     }
     assert told["alert"]["top_topics"] == [{"topic": "staff", "count": 9}]
+
+
+def test_a_group_is_told_as_its_alerts_are_and_one_of_an_older_version_as_its_first() -> None:
+    others = [ALERT, replace(ALERT, id="8", severity="critical")]
+    told = json.loads(message(ALERT, "alert.extended", group=others))
+    assert [one["id"] for one in told["group"]] == ["7", "8"]
+    assert told["group"][0] == told["alert"]
+    assert [one.id for one in read_message(json.dumps(told)).spoken_of] == ["8", "7"]
+    told["group"] = [{"id": one.id, "state": one.state, "severity": one.severity, "summary": one.summary} for one in others]
+    assert [one.id for one in read_message(json.dumps(told)).spoken_of] == ["7"]

@@ -66,7 +66,7 @@ def test_says_what_how_many_since_when_and_about_what() -> None:
 def test_says_what_would_be_ordinary_where_no_topic_is_known() -> None:
     text = summarize(a_finding(9, 1.0), measure="complaint", scope=Scope(attributes={"tier": "gold"}), started_at=START)
     assert text.startswith("9 complaints with tier gold in one hour where about 1 was expected")
-    assert text.endswith("No topic stands out; on an ordinary day it is 0 to 3.")
+    assert text.endswith("No topic stands out; it is usually between 0 and 3.")
 
 
 def test_a_long_name_with_control_characters_stays_one_short_line() -> None:

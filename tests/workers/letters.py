@@ -57,6 +57,13 @@ class Desk:
                 told = replace(self.alert, ended_at=NOW + timedelta(hours=2)) if event == "alert.resolved" else self.alert
                 enqueue(connection, told, event, [self.channel.id], message(told, event), self.now)
 
+    def enqueue_group(self, event: DeliveryEvent = "alert.extended") -> None:
+        """Tell of two alerts at once, of which the other one is worse."""
+        calm = replace(self.alert, severity="low", observed=70)
+        with self.database.write() as connection:
+            group = [calm, replace(self.alert, id="77", scope=replace(self.alert.scope, topic="delivery"), top_topics=())]
+            enqueue(connection, calm, event, [self.channel.id], message(calm, event, group=group), self.now)
+
     def test(self) -> Delivered:
         with self.database.write() as connection:
             enqueue_test(connection, self.workspace.id, self.channel.id, self.now)

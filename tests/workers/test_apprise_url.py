@@ -38,6 +38,14 @@ def test_a_service_gets_headline_sentences_and_link(desk: Desk, receiver: Receiv
     assert (sent["type"], desk.deliveries()[0].answer) == ("failure", "200 taken, …")
 
 
+def test_several_alerts_are_listed(desk: Desk, receiver: Receiver) -> None:
+    desk.enqueue_group()
+    assert desk.run() == Delivered(1, 0, 0)
+    sent = receiver.requests[0].json()
+    assert "- Critical: 1,480 complaints about Delivery, usually about 64\n- Low: 70 complaints" in sent["message"]
+    assert sent["type"] == "failure"
+
+
 @pytest.mark.parametrize(
     ("answer", "came_of_it", "reason"),
     [

@@ -38,3 +38,13 @@ def test_topics_of_the_workspace_are_called_by_their_names(desk: Desk, receiver:
     assert told["headline"] == "【重大】ポイントに関する苦情 1,480件（通常は約64件）"
     assert told["text"].endswith("主な話題はWi-Fi on board（30件）、配送（9件）です。")
     assert told["alert"]["scope"]["topic"] == "loyalty"
+
+
+def test_a_webhook_of_several_alerts_has_each_in_a_line_and_with_its_figures(desk: Desk, receiver: Receiver) -> None:
+    desk.enqueue_group()
+    desk.run()
+    told = receiver.requests[0].json()
+    assert told["headline"].endswith("の苦情の急増2件、最も深刻なもの：配送に関する苦情 1,480件（通常は約64件）")
+    assert told["lines"] == ["【重大】配送に関する苦情 1,480件（通常は約64件）", "【低】苦情 70件（通常は約64件）"]
+    assert [(one["severity"], one["observed"]) for one in told["group"]] == [("low", 70), ("critical", 1480)]
+    assert told["alert"]["id"] == desk.alert.id

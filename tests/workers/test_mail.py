@@ -129,6 +129,16 @@ def test_a_mail_says_it_in_text_and_html_to_everybody(database: Database, worksp
     assert desk.deliveries()[0].answer == "250 queued as 42"
 
 
+def test_several_alerts_are_listed_in_text_and_html(database: Database, workspace: Workspace, box: Mailbox) -> None:
+    desk = desk_of(database, workspace, box)
+    desk.enqueue_group()
+    assert desk.run() == Delivered(1, 0, 0)
+    [message] = box.got
+    assert message["Subject"].startswith("[Koe] Surge of complaints on <b>")
+    assert "- Critical: 1,480 complaints about Delivery, usually about 64" in body(message, "plain").splitlines()
+    assert "<ul><li>Critical: 1,480 complaints about Delivery, usually about 64</li><li>Low: " in body(message, "html")
+
+
 def test_one_alert_is_one_thread_and_each_change_keeps_its_id(database: Database, workspace: Workspace, box: Mailbox) -> None:
     desk = desk_of(database, workspace, box)
     box.reply = "451 come again"

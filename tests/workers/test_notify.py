@@ -187,7 +187,26 @@ def test_alerts_of_a_group_are_one_notification_that_names_them_all(database: Da
     with database.read() as connection:
         payload = json.loads(list_deliveries(connection, workspace.id).rows[0].payload)
     assert (payload["event"], len(payload["group"])) == ("alert.opened", 3)
-    assert payload["group"][0] == {"id": payload["alert"]["id"], "state": "open", "severity": "high", "summary": "Far more than usual."}
+    assert payload["group"][0] == payload["alert"]
+
+
+def test_a_notification_says_nothing_of_what_is_silenced(database: Database, workspace: Workspace, rule: Rule) -> None:
+    a_policy(database, workspace, PolicyStep(0, rule.channels, ()), group_by=("rule",))
+    with database.write() as connection:
+        create_silence(
+            connection, workspace.id, matchers=[DELIVERY], starts_at=NOW, ends_at=NOW + HOUR, author="Mai", comment="known", now=NOW
+        )
+    lead, *others = [a_surge(database, rule, topic) for topic in ("delivery", "refund", "app")]
+    assert [notify.run(database, now=NOW + minutes * MINUTE) for minutes in (0, 1)] == [Told(0), Told(1)]
+    with database.write() as connection:
+        payload = json.loads(list_deliveries(connection, workspace.id).rows[0].payload)
+        for alert in (lead, *others):
+            end_alert(connection, alert, reason="over", now=NOW + 10 * MINUTE)
+    assert (payload["alert"]["id"], [one["id"] for one in payload["group"]]) == (lead.id, [one.id for one in others])
+    notify.run(database, now=NOW + 10 * MINUTE)
+    with database.read() as connection:
+        payload = json.loads(list_deliveries(connection, workspace.id).rows[0].payload)
+    assert (payload["event"], len(payload["group"])) == ("alert.resolved", 3)
 
 
 def test_an_alert_that_opens_again_is_told_as_such(database: Database, workspace: Workspace, rule: Rule) -> None:

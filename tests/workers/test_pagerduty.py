@@ -93,6 +93,18 @@ def test_a_trigger_bears_the_figures_the_severity_and_the_link(desk: Desk, pager
     assert event["links"][0]["href"].startswith(f"{PUBLIC_URL}/acknowledge/")
 
 
+def test_several_alerts_are_one_incident_as_bad_as_the_worst(desk: Desk, pagerduty: Receiver) -> None:
+    desk.tell("alert.opened")
+    desk.enqueue_group()
+    assert desk.run() == Delivered(1, 0, 0)
+    first, then = (request.json() for request in pagerduty.requests)
+    assert (then["dedup_key"], then["event_action"], then["payload"]["severity"]) == (first["dedup_key"], "trigger", "critical")
+    assert then["payload"]["summary"].startswith("Critical: 2 surges of complaints on <b>A & B</b> *Co*")
+    details = then["payload"]["custom_details"]
+    assert (details["alert"], details["observed"], details["scope"]["topic"]) == ("77", 1480, "delivery")
+    assert details["alerts"][1] == "Low: 70 complaints, usually about 64"
+
+
 def test_a_test_opens_an_incident_of_the_lowest_severity_and_closes_it(desk: Desk, pagerduty: Receiver) -> None:
     assert desk.test() == Delivered(1, 0, 0)
     events = [request.json() for request in pagerduty.requests]

@@ -78,6 +78,14 @@ def test_a_webhook_gets_blocks_in_the_language_of_the_channel_with_a_link_to_ack
     assert hook.deliveries()[0].answer == "200 ok"
 
 
+def test_several_alerts_are_listed_the_worst_first(hook: Desk, slack: Receiver) -> None:
+    hook.enqueue_group()
+    assert hook.run() == Delivered(1, 0, 0)
+    blocks = slack.requests[0].json()["blocks"]
+    assert "の苦情の急増2件、最も深刻なもの：配送に関する苦情 1,480件" in blocks[0]["text"]["text"]
+    assert blocks[2]["text"]["text"] == "• 【重大】配送に関する苦情 1,480件（通常は約64件）\n• 【低】苦情 70件（通常は約64件）"
+
+
 def test_no_name_calls_everybody_or_becomes_markup(hook: Desk, slack: Receiver) -> None:
     hook.tell("alert.opened")
     message = slack.requests[0].json()

@@ -62,6 +62,7 @@ def test_the_same_talk_with_more_anger_pages(database: Database, workspace: Work
     assert look(database).opened == 1
     alert = alerts(database, workspace)[0]
     assert (alert.measure, alert.observed) == ("share", 60)
+    assert alert.summary.startswith(f"60 of {alert.total} texts (100 %) were negative in 12 hours, usually 60 %, since ")
 
 
 def test_a_plain_number_pages_whatever_is_usual(database: Database, workspace: Workspace) -> None:
