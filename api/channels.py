@@ -21,6 +21,7 @@ from core.errors import InvalidInput
 from store.channels import create_channel, delete_channel, get_channel, list_channels, secrets_of, update_channel
 from store.deliveries import enqueue_test, get_delivery, list_deliveries, resend_dead
 from store.records import ChannelKind, ChannelLanguage, Delivery, HealthState
+from store.uses import check_channel_unused
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"], route_class=Route, responses=problems(*EVERY_CALL))
 PATIENCE_SECONDS = 15.0
@@ -180,9 +181,11 @@ def change_channel(channel_id: str, body: ChannelChange, caller: Manager, servic
     return ChannelOut.model_validate(channel)
 
 
-@router.delete("/{channel_id}", status_code=204, summary="Delete a channel and what waits for it", responses=problems(404))
+@router.delete("/{channel_id}", status_code=204, summary="Delete a channel and what waits for it", responses=problems(404, 409))
 def remove_channel(channel_id: str, caller: Manager, services: With) -> Response:
+    """Not one that a rule, a policy, a schedule or the quiet hours of another channel still name."""
     with services.database.write() as connection:
+        check_channel_unused(connection, caller.workspace_id, channel_id, services.clock())
         delete_channel(connection, caller.workspace_id, channel_id)
     return Response(status_code=204)
 

@@ -31,6 +31,7 @@ from store.on_call import (
     save_schedule,
 )
 from store.records import WEEKDAYS, QuietHours, QuietWindow, Schedule, Severity, Shift, Weekday
+from store.uses import check_schedule_unused
 
 router = APIRouter(route_class=Route, responses=problems(*EVERY_CALL))
 Id = Annotated[str, StringConstraints(max_length=20)]
@@ -145,10 +146,12 @@ def change_schedule(schedule_id: str, body: ScheduleIn, caller: Manager, service
     response_class=Response,
     tags=["schedules"],
     summary="Delete a schedule",
-    responses=problems(404),
+    responses=problems(404, 409),
 )
 def remove_schedule(schedule_id: str, caller: Manager, services: With) -> None:
+    """Not one that a policy still names."""
     with services.database.write() as connection:
+        check_schedule_unused(connection, caller.workspace_id, schedule_id)
         delete_schedule(connection, caller.workspace_id, schedule_id)
 
 

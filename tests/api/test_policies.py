@@ -52,6 +52,15 @@ def test_a_policy_that_could_reach_nobody_is_refused(manned: Client, change: dic
     assert says in answer.text
 
 
+def test_a_channel_or_schedule_that_somebody_counts_on_is_not_deleted(manned: Client) -> None:
+    manned.post("/v1/policies", json=POLICY)
+    refused = manned.delete("/v1/channels/1")
+    assert refused.status_code == 409
+    assert "channel 'Mai' is used by policy 'Deliveries', schedule 'Tokyo': take it out there first" in refused.json()["detail"]
+    assert "is used by policy 'Deliveries'" in manned.delete("/v1/schedules/1").json()["detail"]
+    assert [manned.delete(f"/v1/{path}/1").status_code for path in ("policies", "schedules", "channels")] == [204, 204, 204]
+
+
 def test_who_is_on_call_now_and_next(manned: Client, clock: Clock) -> None:
     assert manned.get("/v1/oncall").json()["data"] == [
         {
