@@ -11,14 +11,16 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.alert_feed import AlertFeed, Stream
-from api.alerts import AlertOut, TransitionOut
+from api.alerts import OF_THE_MOMENT, AlertOut, TransitionOut, stored_fields
 from api.auth import Reader
 from api.route import Route
 from api.schemas import EVERY_CALL, problems
 from api.services import With
 from core.errors import InvalidInput, TransientError
+from core.logs import get_logger
 from store.records import Alert, Transition
 
+log = get_logger(__name__)
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], route_class=Route, responses=problems(*EVERY_CALL))
 HEARTBEAT_SECONDS = 15.0
 """Below the minute after which proxies give up a silent connection."""
@@ -26,20 +28,17 @@ SLOW_SECONDS = 10.0
 """So long one event may take to leave; by then the buffers of the system are full of what the reader has not read."""
 RETRY = b"retry: 2000\n\n"
 HEARTBEAT = b": heartbeat\n\n"
-OF_THE_MOMENT = {"silenced", "inhibited_by"}
-"""What an alert shows of the time at which it is asked for has no place in what became of it."""
+CUT = "koe.cut"
+"""What the server offers for a peer that reads nothing: to close its connection with all that waits there. See `api.protocol`."""
 LARGEST = 2**63 - 1
 
 
 def rendered(step: Transition, alert: Alert) -> bytes:
     """One event: its number, its name, and JSON on one line."""
-    shown = AlertOut.model_validate({name: getattr(alert, "rule_id" if name == "rule" else name, None) for name in ALERT_FIELDS})
+    shown = AlertOut.model_validate(stored_fields(alert))  # silenced or inhibited is what it is now: it has no place in what became of it
     transition = TransitionOut.model_validate(step).model_dump(mode="json", by_alias=True)
-    said = {"event": step.event, "alert": shown.model_dump(mode="json", exclude=OF_THE_MOMENT), "transition": transition}
+    said = {"event": step.event, "alert": shown.model_dump(mode="json", exclude=set(OF_THE_MOMENT)), "transition": transition}
     return f"id: {step.id}\nevent: {step.event}\ndata: {json.dumps(said, ensure_ascii=False)}\n\n".encode()
-
-
-ALERT_FIELDS = [name for name in AlertOut.model_fields if name not in OF_THE_MOMENT]
 
 
 class EventStream(Response):
@@ -58,8 +57,8 @@ class EventStream(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             async with anyio.create_task_group() as group:
                 group.start_soon(_until_gone, receive, group.cancel_scope)
-                await _send_all(self._events(stream), send)
-                group.cancel_scope.cancel()
+                if await _send_all(self._events(stream), send) or not _cut(scope):
+                    group.cancel_scope.cancel()
 
     async def _events(self, stream: Stream) -> AsyncIterator[bytes]:
         yield RETRY
@@ -83,15 +82,32 @@ class EventStream(Response):
                     yield change
 
 
-async def _send_all(events: AsyncIterator[bytes], send: Send) -> None:
+async def _send_all(events: AsyncIterator[bytes], send: Send) -> bool:
+    """Whether the reader took all of it. What it has not read is in the database: it comes back with the last number that it saw."""
     try:
-        async for event in events:
-            async with asyncio.timeout(SLOW_SECONDS):
-                await send({"type": "http.response.body", "body": event, "more_body": True})
-        async with asyncio.timeout(SLOW_SECONDS):
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-    except (TimeoutError, TransientError):
-        return  # what it has not read is in the database: it comes back with the last number that it saw
+        try:
+            async for event in events:
+                await _send(send, event, more=True)
+        except TransientError as error:
+            log.warning("alerts.stream_ended", reason=str(error))
+        await _send(send, b"", more=False)
+    except TimeoutError:
+        log.info("alerts.stream_cut")
+        return False
+    return True
+
+
+async def _send(send: Send, body: bytes, *, more: bool) -> None:
+    async with asyncio.timeout(SLOW_SECONDS):
+        await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+def _cut(scope: Scope) -> bool:
+    """Close the connection, whatever waits there; whether the server can."""
+    offered = scope.get("extensions", {}).get(CUT)
+    if offered is not None:
+        offered["cut"]()
+    return offered is not None
 
 
 async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:

@@ -69,6 +69,10 @@ class AlertOut(Out):
     inhibited_by: str | None = Field(default=None, description="Id of the open alert that makes this one redundant now.")
 
 
+OF_THE_MOMENT = frozenset({"silenced", "inhibited_by"})
+"""What an alert shows of the time at which it is asked for; all else is stored."""
+
+
 class TransitionOut(Out):
     id: str
     at: datetime
@@ -199,12 +203,18 @@ class Mutes:
 
 def shown(alert: Alert, mutes: Mutes) -> AlertOut:
     """One alert as the API shows it. What is resolved has nothing to be silent about."""
-    fields = {name: getattr(alert, "rule_id" if name == "rule" else name, None) for name in AlertOut.model_fields}
+    fields = stored_fields(alert)
     ended = alert.state == "resolved"
     redundant = None if ended else inhibited_by(alert, mutes.others, mutes.inhibitions)
     fields["silenced"] = not ended and silenced_by(alert, mutes.silences) is not None
     fields["inhibited_by"] = None if redundant is None else redundant.id
     return AlertOut.model_validate(fields)
+
+
+def stored_fields(alert: Alert) -> dict[str, object]:
+    """What an alert shows whenever it is asked for."""
+    names = AlertOut.model_fields.keys() - OF_THE_MOMENT
+    return {name: getattr(alert, "rule_id" if name == "rule" else name) for name in names}
 
 
 class HandWords(TypedDict):

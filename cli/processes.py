@@ -48,6 +48,7 @@ def serve_api(settings: "Settings") -> None:
     import uvicorn
 
     from api.app import create_app
+    from api.protocol import Protocol
     from nlp.annotator import load_annotator
     from scrapers.table import specs
     from workers.nudging import make_nudge
@@ -63,6 +64,7 @@ def serve_api(settings: "Settings") -> None:
     # The application logs its requests itself: an access log would hold what people searched for.
     config = uvicorn.Config(
         app,
+        http=Protocol,
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from api.protocol import Protocol
+
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[int]:
     """The port on which the app answers until the end."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, http=Protocol, host="127.0.0.1", port=0, log_config=None, access_log=False, timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

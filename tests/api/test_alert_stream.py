@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import logging
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -26,8 +29,11 @@ from tests.api.conftest import MakeKey
 from tests.api.live import served
 from tests.api.test_alerts import surge
 from tests.builders import NOW
+from tests.workers.waiting import wait_until
 
 PATIENCE = 15.0
+HUGE = 32_000_000
+"""Bytes; more than the buffers of a connection take."""
 
 
 @pytest.fixture(autouse=True)
@@ -231,6 +237,22 @@ def test_a_reader_that_takes_nothing_is_cut(database: Database, workspace: Works
         return peer.ids, feed.streams
 
     assert asyncio.run(main()) == ([], 0)
+
+
+def test_a_reader_that_is_cut_leaves_no_socket_and_no_error_behind(
+    url: str, app: FastAPI, make_key: MakeKey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(alert_stream, "SLOW_SECONDS", 0.3)
+    monkeypatch.setattr(alert_stream, "HEARTBEAT", b": " + b"x" * HUGE + b"\n\n")
+    where, got = urlsplit(url), 0
+    with socket.create_connection((where.hostname, where.port), timeout=PATIENCE) as peer:
+        peer.sendall(f"GET {where.path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {make_key('read')}\r\n\r\n".encode())
+        got += len(peer.recv(1))  # it has begun
+        wait_until(lambda: bool(app.state.services.feed.streams == 0), seconds=PATIENCE)
+        while part := peer.recv(1_000_000):
+            got += len(part)
+    assert got < HUGE
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_a_reader_that_stops_holds_up_nobody_and_reads_on_where_it_was(
