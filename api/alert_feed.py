@@ -1,7 +1,7 @@
 """Changes of alerts as they happen: one poller per process reads them from the database and hands them to every stream that is open."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -134,9 +134,9 @@ class AlertFeed:
     async def _poll(self) -> bool:
         """Hand out what is new, and end the streams whose key was revoked; whether there is more to read."""
         keys = frozenset(stream.key_id for stream in self._streams if stream.key_id is not None)
-        rows, good = await to_thread.run_sync(self._read_all, dict(self._seen), keys, limiter=self._thread)
+        rows, revoked = await to_thread.run_sync(self._read_all, dict(self._seen), keys, limiter=self._thread)
         for stream in self._streams:
-            if stream.key_id in keys - good:
+            if stream.key_id in revoked:
                 stream.end()
         for number, workspace_id, change in rows:
             if number > self._seen.get(workspace_id, number):
@@ -147,16 +147,18 @@ class AlertFeed:
         return len(rows) == BATCH
 
     def _read_all(self, seen: dict[str, int], keys: frozenset[str]) -> tuple[list[tuple[int, str, bytes]], frozenset[str]]:
-        return self._read(seen), self._in_force(keys)
+        """What is new after `seen`, and which of the keys were revoked."""
+        with self._database.read() as connection:
+            found, revoked = transitions_after(connection, seen, limit=BATCH), keys - keys_in_force(connection, keys)
+        return self._rendered(found), revoked
 
     def _read(self, seen: dict[str, int]) -> list[tuple[int, str, bytes]]:
         with self._database.read() as connection:
             found = transitions_after(connection, seen, limit=BATCH)
-        return [(int(step.id), alert.workspace_id, self._render(step, alert)) for step, alert in found]
+        return self._rendered(found)
 
-    def _in_force(self, keys: frozenset[str]) -> frozenset[str]:
-        with self._database.read() as connection:
-            return keys_in_force(connection, keys)
+    def _rendered(self, found: Sequence[tuple[Transition, Alert]]) -> list[tuple[int, str, bytes]]:
+        return [(int(step.id), alert.workspace_id, self._render(step, alert)) for step, alert in found]
 
     def _last(self, workspace_id: str) -> int:
         with self._database.read() as connection:

@@ -58,6 +58,12 @@ class View:
     def listeners(self) -> list[str]:
         return [one.channel for one in self.heard if one.heard_at is not None]
 
+    def reach(self, steps: int, now: datetime) -> Mapping[str, datetime | None]:
+        """Whom the rules and the first `steps` steps of the policy tell, now or later."""
+        told = self.policy.steps[:steps] if self.policy else ()
+        channels = [*self.always, *(one for step in told for one in step.channels)]
+        return self.calendar.reach(channels, [one for step in told for one in step.schedules], self.severity, now)
+
     @property
     def severity(self) -> Severity:
         return max((one.alert.severity for one in self.awake), key=SEVERITIES.index)
@@ -116,10 +122,7 @@ def _tell_news(view: View, news: DeliveryEvent, shown: Sequence[Member], now: da
     group = view.group
     if group.told_at is None or events & AFRESH or nobody_was_awake:
         group = _first_step(view, now)
-    steps = view.policy.steps[: group.step] if view.policy else ()
-    channels = [*view.always, *(one for step in steps for one in step.channels)]
-    reached = view.calendar.reach(channels, [one for step in steps for one in step.schedules], view.severity, now)
-    return _told(view, replace(group, told_at=now), reached, news, shown)
+    return _told(view, replace(group, told_at=now), view.reach(group.step, now), news, shown)
 
 
 def _tell_again(view: View, shown: Sequence[Member], now: datetime) -> Plan:
@@ -132,10 +135,7 @@ def _tell_again(view: View, shown: Sequence[Member], now: datetime) -> Plan:
         after = replace(group, step=group.step + 1, step_due_at=_due(policy, group.step + 1, on_time), told_at=now)
         return _told(view, after, reached, "alert.escalated", shown)
     if policy and policy.repeat_minutes and group.told_at and now >= group.told_at + timedelta(minutes=policy.repeat_minutes):
-        steps = policy.steps[: group.step]
-        channels = [*view.always, *(one for step in steps for one in step.channels)]
-        reached = view.calendar.reach(channels, [one for step in steps for one in step.schedules], view.severity, now)
-        return _told(view, replace(group, told_at=now), reached, "alert.repeated", shown)
+        return _told(view, replace(group, told_at=now), view.reach(group.step, now), "alert.repeated", shown)
     woken = [one.channel for one in view.heard if one.waits_until is not None and one.waits_until <= now]
     if woken:
         return _told(view, group, view.calendar.reach(woken, (), view.severity, now), "alert.repeated", shown, over=woken)

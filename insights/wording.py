@@ -249,10 +249,14 @@ def _scoped(noun: str, scope: Scope, style: Style) -> str:
     return "".join([*reversed(said), noun]) if style.language == "ja" else "".join([noun, *said])
 
 
-def plain(name: str) -> str:
-    """A configured name on one line, cut where it is very long."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    return words if len(words) <= LONGEST_NAME else words[: LONGEST_NAME - 1] + "…"
+def plain(text: str, longest: int = LONGEST_NAME) -> str:
+    """A text on one line, cut where it is very long."""
+    return shortened(" ".join("".join(c if c.isprintable() else " " for c in text).split()), longest)
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text of at most so many characters, the last of them an ellipsis where something is cut."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def rounded(count: float) -> str:

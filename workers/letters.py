@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from core.network import Resolver
 from insights.message import Notice, ToldAlert, read_message
-from insights.wording import Style, Wording, word
+from insights.wording import Style, Wording, plain, shortened, word
 from nlp.topics import Taxonomy
 from store.channels import get_channel, secrets_of
 from store.deliveries import first_receipt
@@ -117,7 +117,7 @@ def quotes(connection: Connection, workspace_id: str, alert: ToldAlert) -> tuple
         limit=5 * MOST_QUOTES,
     )
     texts = dict.fromkeys(" ".join(row.feedback.text.split()) for row in search_feedback(connection, workspace_id, query).rows)
-    return tuple(text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…" for text in list(texts)[:MOST_QUOTES])
+    return tuple(shortened(text, LONGEST_QUOTE) for text in list(texts)[:MOST_QUOTES])
 
 
 def masked(text: str, letter: Letter) -> str:
@@ -125,5 +125,4 @@ def masked(text: str, letter: Letter) -> str:
     parts = [part for secret in letter.secrets.values() for part in [secret, *re.split(r"[/?&=:@,#]+", secret)]]
     for part in sorted({part for part in parts if len(part) >= SHORTEST_SECRET}, key=len, reverse=True):
         text = text.replace(part, "…")
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return plain if len(plain) <= LONGEST_ANSWER else plain[: LONGEST_ANSWER - 1] + "…"
+    return plain(text, LONGEST_ANSWER)

@@ -48,4 +48,5 @@ class Memory:
 
     def forget_others(self, rule_ids: Sequence[str]) -> None:
         """Keep what these rules remember."""
-        self._pasts = {key: past for key, past in self._pasts.items() if key in set(rule_ids)}
+        kept = frozenset(rule_ids)
+        self._pasts = {key: past for key, past in self._pasts.items() if key in kept}

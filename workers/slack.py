@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from insights.phrases import LABELS
+from insights.wording import shortened
 from workers.letters import Attempt, Letter, Outside
 from workers.posting import post, to_body
 
@@ -77,7 +78,7 @@ def escape(text: str) -> str:
 
 
 def _plain(text: str, longest: int) -> dict[str, object]:
-    return {"type": "plain_text", "text": text if len(text) <= longest else text[: longest - 1] + "…", "emoji": False}
+    return {"type": "plain_text", "text": shortened(text, longest), "emoji": False}
 
 
 def _marked(text: str, longest: int) -> dict[str, object]:
