@@ -14,9 +14,10 @@ Kind = Literal["count", "share", "silence"]
 class Phrases:
     """Templates for one kind of alert. `present` is the first of two sentences, `ordinary` the second where no topic stands out.
 
-    {what}: the measure in its scope; {texts}: all that is said in that scope; {observed}, {expected}, {total}: counts; {share}, {usual}:
-    of shares, in percent; {few}: "only 3", "no"; {low}, {high}: the usual range; {within}: how long; {since}, {until}: from when to when;
-    {ended}: how it ended; {about}: the main topics; {were}: "was" where one is expected.
+    {what}: the measure in its scope, {counted}: after a number; {texts}: all that is said in that scope; {observed}, {total}: counts;
+    {around}: what is expected, "about 64", "almost none"; {share}, {usual}: of shares, in percent; {few}: "only 3", "no"; {low}, {high}:
+    the usual range; {within}: how long; {since}, {until}: from when to when; {ended}: how it ended; {about}: the main topics;
+    {were}: "was" where one is expected.
     """
 
     subject: str
@@ -30,11 +31,11 @@ PHRASES: Mapping[ChannelLanguage, Mapping[Kind, Phrases]] = {
     "en": {
         "count": Phrases(
             subject="Surge of {what}",
-            short="{observed} {what}, usually about {expected}",
-            present="{observed} {what} in {within} where about {expected} {were} expected, since {since}.",
+            short="{observed} {counted}, usually {around}",
+            present="{observed} {counted} in {within} where {around} {were} expected, since {since}.",
             ordinary="No topic stands out; it is usually between {low} and {high}.",
             past="The surge of {what} that began at {since}{ended}."
-            " At its worst there were {observed} in {within} where about {expected} {were} expected{about}.",
+            " At its worst there were {observed} in {within} where {around} {were} expected{about}.",
         ),
         "share": Phrases(
             subject="Rising share of {what}",
@@ -46,20 +47,20 @@ PHRASES: Mapping[ChannelLanguage, Mapping[Kind, Phrases]] = {
         ),
         "silence": Phrases(
             subject="Too few {what}",
-            short="{few} {what}, usually about {expected}",
-            present="{few} {what} in {within} where about {expected} {were} expected, since {since}.",
+            short="{few} {what}, usually {around}",
+            present="{few} {what} in {within} where {around} {were} expected, since {since}.",
             ordinary="It is usually between {low} and {high}.",
             past="The lack of {what} that began at {since}{ended}."
-            " At its lowest there were {observed} in {within} where about {expected} {were} expected.",
+            " At its lowest there were {observed} in {within} where {around} {were} expected.",
         ),
     },
     "ja": {
         "count": Phrases(
             subject="{what}の急増",
-            short="{what} {observed}件（通常は約{expected}件）",
-            present="{what}が{within}で{observed}件（通常は約{expected}件）、{since}から続いています。",
+            short="{what} {observed}件（通常は{around}）",
+            present="{what}が{within}で{observed}件（通常は{around}）、{since}から続いています。",
             ordinary="目立つ話題はなく、通常の範囲は{low}〜{high}件です。",
-            past="{what}の急増は収まりました（{since}〜{until}）。最も多いときで{within}に{observed}件、通常は約{expected}件{about}。",
+            past="{what}の急増は収まりました（{since}〜{until}）。最も多いときで{within}に{observed}件、通常は{around}{about}。",
         ),
         "share": Phrases(
             subject="{what}の割合の上昇",
@@ -71,10 +72,10 @@ PHRASES: Mapping[ChannelLanguage, Mapping[Kind, Phrases]] = {
         ),
         "silence": Phrases(
             subject="{what}の減少",
-            short="{what} {observed}件のみ（通常は約{expected}件）",
-            present="{what}が{within}で{observed}件にとどまり（通常は約{expected}件）、この状態が{since}から続いています。",
+            short="{what} {observed}件のみ（通常は{around}）",
+            present="{what}が{within}で{observed}件にとどまり（通常は{around}）、この状態が{since}から続いています。",
             ordinary="通常の範囲は{low}〜{high}件です。",
-            past="{what}は通常に戻りました（{since}〜{until}）。最も少ないときで{within}に{observed}件、通常は約{expected}件でした。",
+            past="{what}は通常に戻りました（{since}〜{until}）。最も少ないときで{within}に{observed}件、通常は{around}でした。",
         ),
     },
 }
@@ -145,6 +146,8 @@ NOUNS: Mapping[ChannelLanguage, Mapping[Measure, str]] = {
     },
     "ja": {"negative": "否定的な声", "complaint": "苦情", "volume": "声", "share": "否定的な声", "silence": "声"},
 }  # fmt: skip
+COUNTED: Mapping[Measure, str] = {"negative": "negative texts", "volume": "texts"}
+"""English nouns after a number, where they are others."""
 TEXTS: Mapping[ChannelLanguage, str] = {"en": "texts", "ja": "声"}
 SCOPE: Mapping[ChannelLanguage, Mapping[str, str]] = {
     "en": {"brand": " on {}", "topic": " about {}", "source": " from {}", "language": " in {}", "attribute": " with {}"},

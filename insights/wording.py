@@ -8,6 +8,7 @@ from typing import Protocol
 from insights.message import Notice, ToldAlert
 from insights.phrases import (
     ABOUT,
+    COUNTED,
     GROUPS,
     HEADLINES,
     LABELS,
@@ -184,13 +185,14 @@ def _kind(alert: Figures) -> Kind:
 def _parts(alert: Figures, style: Style) -> dict[str, str]:
     """What the templates of `insights.phrases` are filled with, and the figures of an alert in short."""
     language, kind, (low, high), total = style.language, _kind(alert), alert.interval, alert.total or 1
-    observed, expected = f"{alert.observed:,}", rounded(alert.expected)
+    observed, expected, noun = f"{alert.observed:,}", rounded(alert.expected), NOUNS[language][alert.measure]
     parts = {
-        "what": _scoped(NOUNS[language][alert.measure], alert.scope, style),
+        "what": _scoped(noun, alert.scope, style),
+        "counted": _scoped(COUNTED.get(alert.measure, noun) if language == "en" else noun, alert.scope, style),
         "texts": _scoped(TEXTS[language], alert.scope, style),
         "observed": observed,
         "few": f"only {observed}" if alert.observed else "no",
-        "expected": expected,
+        "around": around(expected, language),
         "were": "was" if expected == "1" else "were",
         "low": f"{low:,.0f}",
         "high": f"{high:,.0f}",
@@ -262,6 +264,13 @@ def shortened(text: str, longest: int) -> str:
 def rounded(count: float) -> str:
     """An expected number as people say it: `5`, `3.5`, `1,234`."""
     return f"{count:,.0f}" if count >= 9.5 else f"{count:.1f}".removesuffix(".0")
+
+
+def around(expected: str, language: ChannelLanguage) -> str:
+    """An expected number in a sentence: "about 64", "almost none"."""
+    if expected == "0":
+        return "ほぼ0件" if language == "ja" else "almost none"
+    return f"約{expected}件" if language == "ja" else f"about {expected}"
 
 
 def percent(share: float, language: ChannelLanguage) -> str:

@@ -42,7 +42,7 @@ def test_an_alert_of_the_past_has_the_shape_of_a_live_one(flown: Client) -> None
     assert (alert["state"], alert["observed"], alert["measure"], alert["window_minutes"]) == ("resolved", 42, "negative", 60)
     assert (alert["interval"][0] <= alert["expected"] <= alert["interval"][1] < alert["observed"], alert["p_value"] < 1e-4) == (True, True)
     assert alert["top_topics"] == [{"topic": "delivery", "count": 42}]
-    assert "42 negative feedback with airline Delta" in alert["summary"]
+    assert "42 negative texts with airline Delta" in alert["summary"]
     assert {"id", "rule", "severity", "started_at", "ended_at", "last_seen_at", "scope"} <= alert.keys()
 
 

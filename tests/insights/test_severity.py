@@ -58,7 +58,7 @@ def test_says_what_how_many_since_when_and_about_what() -> None:
         names={"7": "Delta", "delivery": "Delivery"},
     )
     assert text == (
-        "1,480 negative feedback on Delta in German in 12 hours where about 64 were expected, since 2026-03-01 22:00 UTC."
+        "1,480 negative texts on Delta in German in 12 hours where about 64 were expected, since 2026-03-01 22:00 UTC."
         " Mostly about Delivery (900) and refund (31)."
     )
 

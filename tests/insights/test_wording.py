@@ -190,6 +190,14 @@ def test_the_end_of_a_group_says_from_when_to_when() -> None:
     )
 
 
+def test_what_was_never_expected_is_told_as_such() -> None:
+    new = replace(SURGE, measure="volume", scope=Scope(source="web"), observed=20, expected=1e-6, interval=(0.0, 0.0), topics=())
+    told = word(Notice("alert.opened", new), ENGLISH)
+    assert (told.subject, told.headline) == ("Surge of feedback from web", "High: 20 texts from web, usually almost none")
+    assert "20 texts from web in one hour where almost none were expected" in told.sentences
+    assert word(Notice("alert.opened", new), JAPANESE).headline == "【高】webからの声 20件（通常はほぼ0件）"
+
+
 def test_all_changes_of_an_alert_have_one_subject() -> None:
     events = ("alert.opened", "alert.acknowledged", "alert.resolved")
     assert {word(Notice(event, SURGE), ENGLISH).subject for event in events} == {"Surge of complaints on Delta in German"}

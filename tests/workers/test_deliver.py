@@ -85,8 +85,8 @@ def test_a_change_arrives_once(database: Database, alert: Alert, channel: Channe
     assert events(receiver) == ["alert.opened"]
     body = receiver.requests[0].json()
     assert body | json.loads(message(alert, "alert.opened")) == body
-    assert (body["id"], body["headline"]) == (f"alert-{alert.id}-1", "High: 40 negative feedback, usually about 5")
-    assert body["text"].startswith("40 negative feedback in one hour where about 5 were expected, since 2026-03-01 12:00 UTC.")
+    assert (body["id"], body["headline"]) == (f"alert-{alert.id}-1", "High: 40 negative texts, usually about 5")
+    assert body["text"].startswith("40 negative texts in one hour where about 5 were expected, since 2026-03-01 12:00 UTC.")
 
 
 def test_the_receiver_can_check_who_sent_it_and_when(database: Database, alert: Alert, channel: Channel, receiver: Receiver) -> None:
