@@ -127,7 +127,7 @@ def answer_validation(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     kind = KINDS[InvalidInput]
-    faults = [{"field": _place(fault["loc"]), "message": _sentence(fault["msg"])} for fault in error.errors()[:100]]
+    faults = [{"field": _place(fault["loc"]), "message": _sentence(fault["type"], fault["msg"])} for fault in error.errors()[:100]]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" if fault["field"] else fault["message"] for fault in faults[:3])
     return problem(kind.status, kind.slug, kind.title, detail or kind.title, members={"errors": faults})
 
@@ -162,8 +162,8 @@ def _place(location: Sequence[object]) -> str:
     return ".".join(str(part)[:80] for part in location[1:])
 
 
-def _sentence(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _sentence(fault: str, message: str) -> str:
+    return "Input should be a JSON object" if fault == "model_attributes_type" else message.removeprefix("Value error, ")
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -50,10 +50,14 @@ class Notice:
 
     @property
     def spoken_of(self) -> tuple[ToldAlert, ...]:
-        """The alerts to speak of, the worst first: those that go on, or all when none does. None in the test of a channel."""
+        """The alerts to speak of, the worst first: those that nobody looks at, or else those that go on, or all when none does.
+
+        None in the test of a channel.
+        """
         told = self.group or (() if self.alert is None else (self.alert,))
         going_on = [one for one in told if one.state != "resolved"]
-        return tuple(sorted(going_on or told, key=lambda one: one.weight, reverse=True))
+        spoken_of = [one for one in going_on if one.state == "open"] or going_on or told
+        return tuple(sorted(spoken_of, key=lambda one: one.weight, reverse=True))
 
 
 def message(alert: Alert, event: DeliveryEvent, *, group: Sequence[Alert] = ()) -> str:

@@ -110,14 +110,14 @@ def _word_many(told: Sequence[ToldAlert], notice: Notice, style: Style) -> Wordi
     shared = shared_scope([one.scope for one in told])
     measures, rules = {one.measure for one in told}, {one.rule_name for one in told}
     rest = [replace(one, scope=without(one.scope, shared)) for one in told]
-    ends = [one.ended_at for one in told if one.ended_at is not None]
+    ends, over = [one.ended_at for one in told if one.ended_at is not None], sum(one.state == "resolved" for one in notice.group)
     parts = {
         "many": _scoped(MANY[language][worst.measure if len(measures) == 1 else None].format(count=len(told)), shared, style),
         "worst": short(rest[0], style),
         "sentence": _first_sentence(rest[0], style),
         "since": moment(min(one.started_at for one in told), style),
         "until": moment(max(ends), style) if ends else "",
-        "over": str(len(notice.group) - len(told)),
+        "over": str(over),
     }
     facts = {
         "severity": SEVERITIES[language][worst.severity],
@@ -126,7 +126,7 @@ def _word_many(told: Sequence[ToldAlert], notice: Notice, style: Style) -> Wordi
         "ended": parts["until"] if notice.event == "alert.resolved" else "",
         "rule": plain(worst.rule_name) if len(rules) == 1 else "",
     }
-    present = group.partly if len(notice.group) > len(told) else group.present
+    present = group.partly if over else group.present
     lines = [_headline(SEVERITIES[language][one.severity], short(one, style), style) for one in rest[:MOST_LINES]]
     if len(rest) > MOST_LINES:
         lines.append(group.more.format(count=len(rest) - MOST_LINES))

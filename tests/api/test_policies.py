@@ -52,6 +52,10 @@ def test_a_policy_that_could_reach_nobody_is_refused(manned: Client, change: dic
     assert says in answer.text
 
 
+def test_a_body_that_is_no_object_is_refused_as_such(manned: Client) -> None:
+    assert "Input should be a JSON object" in manned.post("/v1/policies", json=[POLICY]).text
+
+
 def test_a_channel_or_schedule_that_somebody_counts_on_is_not_deleted(manned: Client) -> None:
     manned.post("/v1/policies", json=POLICY)
     refused = manned.delete("/v1/channels/1")

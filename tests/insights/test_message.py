@@ -43,3 +43,10 @@ def test_a_group_is_told_as_its_alerts_are_and_one_of_an_older_version_as_its_fi
     assert [one.id for one in read_message(json.dumps(told)).spoken_of] == ["8", "7"]
     told["group"] = [{"id": one.id, "state": one.state, "severity": one.severity, "summary": one.summary} for one in others]
     assert [one.id for one in read_message(json.dumps(told)).spoken_of] == ["7"]
+
+
+def test_what_somebody_looks_at_is_spoken_of_when_there_is_nothing_else() -> None:
+    taken, open_one = replace(ALERT, state="acknowledged", severity="critical"), replace(ALERT, id="8")
+    ended = replace(ALERT, id="9", state="resolved")
+    assert [one.id for one in read_message(message(ALERT, "alert.extended", group=[taken, open_one, ended])).spoken_of] == ["8"]
+    assert [one.id for one in read_message(message(ALERT, "alert.acknowledged", group=[taken, ended])).spoken_of] == ["7"]
