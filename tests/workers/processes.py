@@ -15,7 +15,8 @@ from tests.workers.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the crash tests"
-# argv: what to run, and how many seconds the model takes for a batch. Each batch that begins is noted in KOE_HOME/begun.
+# argv: what to run, how many seconds the model takes for a batch, and its name. To one whose name begins with `gloomy` everything is late.
+# Each batch that begins is noted in KOE_HOME/begun.
 PROGRAM = """
 import sys, time
 from core.logs import configure_logs
@@ -31,9 +32,12 @@ class Slow(KeywordAnnotator):
         time.sleep(float(sys.argv[2]))
         return super().answer(prepared)
 
+    def say(self, text):
+        return super().say("late" if self.model.startswith("gloomy") else text)
+
 settings = Settings()
 configure_logs("info", "console")
-sys.exit(run_beat(settings) if sys.argv[1] == "beat" else run_worker(settings, sys.argv[1], load=lambda _: Slow()))
+sys.exit(run_beat(settings) if sys.argv[1] == "beat" else run_worker(settings, sys.argv[1], load=lambda _: Slow(sys.argv[3])))
 """
 Role = Literal["annotate", "stages", "beat"]
 
@@ -47,7 +51,7 @@ class Processes:
     lease: int = 5
     running: dict[Role, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, role: Role, seconds: float = 0.0) -> None:
+    def start(self, role: Role, seconds: float = 0.0, *, model: str = "keywords-1") -> None:
         environment = os.environ | {
             "KOE_HOME": str(self.home),
             "KOE_DATABASE_URL": self.database.url.render_as_string(hide_password=False),
@@ -55,7 +59,7 @@ class Processes:
             "KOE_LEASE_SECONDS": str(self.lease),
             "KOE_ALLOWED_HOSTS": "127.0.0.1",
         }
-        self.running[role] = subprocess.Popen([sys.executable, "-c", PROGRAM, role, str(seconds)], cwd=ROOT, env=environment)
+        self.running[role] = subprocess.Popen([sys.executable, "-c", PROGRAM, role, str(seconds), model], cwd=ROOT, env=environment)
 
     def kill(self, role: Role) -> None:
         """kill -9."""

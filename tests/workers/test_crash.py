@@ -13,13 +13,14 @@ from store.alerts import list_alerts
 from store.database import Database
 from store.feedback import add_new, count_unannotated
 from store.heartbeats import alive
+from store.reannotations import reannotation_progress
 from store.records import Counts, FeedbackQuery, NewFeedback, Scope, Workspace
 from store.rollups import count_touched, totals
 from store.rules import create_rule
 from store.search import search_feedback
 from store.secrets import Vault
 from tests.builders import a_webhook
-from tests.workers.processes import SECRET, Processes, processes
+from tests.workers.processes import SECRET, Processes, Role, processes
 from tests.workers.receiver import a_receiver
 from tests.workers.waiting import wait_until
 
@@ -53,6 +54,18 @@ def settled(database: Database) -> bool:
         return count_unannotated(connection) == 0 == count_touched(connection)
 
 
+def annotated(database: Database, workspace: Workspace) -> dict[str, int]:
+    """How many texts bear annotations of which model."""
+    with database.read() as connection:
+        return {one.model: one.texts for one in reannotation_progress(connection, workspace.id, utcnow()).annotated}
+
+
+def state(database: Database, workspace: Workspace) -> str | None:
+    with database.read() as connection:
+        latest = reannotation_progress(connection, workspace.id, utcnow()).latest
+    return None if latest is None else latest.state
+
+
 def failed(database: Database, workspace: Workspace) -> list[str]:
     with database.read() as connection:
         page = search_feedback(connection, workspace.id, FeedbackQuery(limit=1000))
@@ -73,6 +86,30 @@ def test_workers_killed_in_the_middle_of_batches_lose_and_double_nothing(koe: Pr
     koe.start("annotate")
     wait_until(lambda: settled(database), 120)
     assert failed(database, workspace) == []
+    assert counts(database, workspace) == Counts(count=ROWS, effective=ROWS, negative=ROWS, complaint=ROWS)
+
+
+def test_workers_killed_while_they_annotate_again_lose_double_and_miscount_nothing(
+    koe: Processes, database: Database, workspace: Workspace
+) -> None:
+    push(database, workspace, ROWS, "parcel", hours=3, live=False)
+    roles: tuple[Role, ...] = ("annotate", "stages", "beat")
+    for role in roles:
+        koe.start(role)
+    wait_until(lambda: settled(database), 120)
+    assert counts(database, workspace) == Counts(count=ROWS, effective=ROWS, neutral=ROWS)
+    koe.kill("annotate")
+    for kills in range(3):
+        koe.start("annotate", seconds=2, model="gloomy-1")
+        koe.wait_for_batches(1 + kills % 2)
+        koe.kill("annotate")
+        koe.kill("stages")
+        koe.start("stages")
+        assert sum(annotated(database, workspace).values()) == counts(database, workspace).count == ROWS
+    assert annotated(database, workspace)["keywords-1"] > 0
+    koe.start("annotate", model="gloomy-1")
+    wait_until(lambda: state(database, workspace) == "done", 120)
+    assert annotated(database, workspace) == {"gloomy-1": ROWS}
     assert counts(database, workspace) == Counts(count=ROWS, effective=ROWS, negative=ROWS, complaint=ROWS)
 
 
