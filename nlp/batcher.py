@@ -9,7 +9,7 @@ says so at once, and an error reaches every waiter of its batch while the loop l
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from nlp.annotator import Annotator, Prepared, TextInput
 from nlp.workspace_model import PLAIN, WorkspaceModel
 from store.records import Annotation, StoredWorkspaceModel
 
-CHUNK = 16  # texts prepared in one go: a request for 256 leaves the threads to others in between
+CHUNK, CHUNK_LETTERS = 16, 20_000  # texts and code points prepared in one go: a request for 256 leaves the threads to others in between
 PREPARERS = 2
 AT_ONCE = 2_000  # code points that are prepared in a millisecond: for so long the model's thread may be kept from the model
 RATE_MEMORY = 0.8  # weight of the past in the measured rate
@@ -73,6 +73,9 @@ class Batcher:
         self._wake = asyncio.Event()
         self._preparers = ThreadPoolExecutor(PREPARERS, thread_name_prefix="koe-prepare")
         self._model = ThreadPoolExecutor(1, thread_name_prefix="koe-model")
+        # A text larger than a batch takes seconds: what comes meanwhile is answered beside it, for the backend takes packs in turn.
+        self._long = ThreadPoolExecutor(1, thread_name_prefix="koe-long")
+        self._answering_long: asyncio.Task[None] | None = None
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
         self.waiting_texts = 0
@@ -109,8 +112,8 @@ class Batcher:
         self._wake.set()
         if self._loop is not None:
             await self._loop
-        self._preparers.shutdown()
-        self._model.shutdown()
+        for threads in (self._preparers, self._model, self._long):
+            threads.shutdown()
 
     async def annotate(
         self, texts: Sequence[TextInput], topics: frozenset[str] | None = None, *, workspace: WorkspaceModel = PLAIN
@@ -143,8 +146,8 @@ class Batcher:
     async def _prepare(self, texts: Sequence[TextInput], topics: frozenset[str] | None, workspace: WorkspaceModel) -> list[Prepared]:
         loop = asyncio.get_running_loop()
         prepared: list[Prepared] = []
-        for at in range(0, len(texts), CHUNK):
-            prepare = partial(self._annotator.prepare, texts[at : at + CHUNK], topics=topics, workspace=workspace)
+        for chunk in _chunks(texts):
+            prepare = partial(self._annotator.prepare, chunk, topics=topics, workspace=workspace)
             prepared += await loop.run_in_executor(self._preparers, prepare)
         return prepared
 
@@ -166,32 +169,53 @@ class Batcher:
                 few, self._few = self._few, None
                 await self._answer_at_once(few)
             elif batch := self._take():
-                await self._answer(batch)
+                if self._is_long(batch[0][2]):
+                    self._answering_long = asyncio.create_task(self._answer(batch, self._long))
+                    self._answering_long.add_done_callback(self._end_long)
+                else:
+                    await self._answer(batch, self._model)
             else:
                 await self._wake.wait()
 
     def _take(self) -> _Batch:
-        """Texts for one batch: one of each request in turn, so that a single text never waits behind hundreds of another caller."""
+        """Texts for one batch: one of each request in turn, so that a single text never waits behind hundreds of another caller.
+
+        A text larger than the budget is a batch of its own, while none is computed."""
         batch: _Batch = []
-        tokens = 0
-        while self._requests:
+        tokens = passed = 0
+        while passed < len(self._requests):
             request = self._requests[0]
             if request.done.done() or not request.waiting:  # failed, hung up, or wholly in the model
                 self._requests.popleft()
                 continue
             index, prepared = request.waiting[0]
+            is_long = self._is_long(prepared)
+            if is_long and (batch or self._answering_long is not None):
+                self._requests.rotate(-1)
+                passed += 1
+                continue
             if batch and tokens + prepared.padded_tokens > self._budget:
                 break
             request.waiting.popleft()
             self._requests.rotate(-1)
             batch.append((request, index, prepared))
             tokens += prepared.padded_tokens
+            passed = 0
+            if is_long:
+                break
         return batch
 
-    async def _answer(self, batch: _Batch) -> None:
+    def _is_long(self, prepared: Prepared) -> bool:
+        return prepared.padded_tokens > self._budget
+
+    def _end_long(self, _: "asyncio.Task[None]") -> None:
+        self._answering_long = None
+        self._wake.set()
+
+    async def _answer(self, batch: _Batch, threads: ThreadPoolExecutor) -> None:
         texts = [prepared for _, _, prepared in batch]
         try:
-            annotations = await self._compute(len(texts), lambda: self._annotator.answer(texts))
+            annotations = await self._compute(len(texts), lambda: self._annotator.answer(texts), threads)
             for (request, index, _), annotation in zip(batch, annotations, strict=True):
                 request.give(index, annotation)
         except Exception as error:  # the edge of a batch: whatever broke it is the answer to everyone in it
@@ -205,7 +229,7 @@ class Batcher:
         if few.done.done():  # hung up
             return
         try:
-            annotations = await self._compute(len(few.texts), prepare_and_answer)
+            annotations = await self._compute(len(few.texts), prepare_and_answer, self._model)
         except Exception as error:  # the edge of a batch, as above
             if not few.done.done():
                 few.done.set_exception(error)
@@ -213,12 +237,23 @@ class Batcher:
             if not few.done.done():
                 few.done.set_result(annotations)
 
-    async def _compute(self, texts: int, work: Callable[[], list[Annotation]]) -> list[Annotation]:
+    async def _compute(self, texts: int, work: Callable[[], list[Annotation]], threads: ThreadPoolExecutor) -> list[Annotation]:
         started = self._clock()
-        annotations = await asyncio.get_running_loop().run_in_executor(self._model, work)
+        annotations = await asyncio.get_running_loop().run_in_executor(threads, work)
         self._measure(texts, self._clock() - started)
         return annotations
 
     def _measure(self, texts: int, seconds: float) -> None:
         rate = texts / max(seconds, 1e-6)
         self.rate = RATE_MEMORY * self.rate + (1 - RATE_MEMORY) * rate if self.rate else rate
+
+
+def _chunks(texts: Sequence[TextInput]) -> Iterator[Sequence[TextInput]]:
+    start = letters = 0
+    for at, given in enumerate(texts):
+        if at > start and (at - start == CHUNK or letters + len(given.text) > CHUNK_LETTERS):
+            yield texts[start:at]
+            start, letters = at, 0
+        letters += len(given.text)
+    if texts:
+        yield texts[start:]

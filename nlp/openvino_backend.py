@@ -17,6 +17,7 @@ from nlp.packed_body import packed_body
 from nlp.packing import Pack, packs
 
 States = NDArray[np.float32]
+CALLERS = 4  # who may come together: threads of the batcher, and of whoever opens a workspace's topics; more wait
 
 
 class OpenVinoBackend:
@@ -42,7 +43,8 @@ class OpenVinoBackend:
         # Twice as many as run at once: a stream finds its next pack ready, even while Python is busy elsewhere.
         self._threads = ThreadPoolExecutor(2 * threads, thread_name_prefix="koe-body")
         self._requests: SimpleQueue[ov.InferRequest] = SimpleQueue()
-        for _ in range(2 * threads):
+        # Some more than those threads use: a caller with a single pack runs it in its own thread, beside the hundred packs of another.
+        for _ in range(2 * threads + CALLERS):
             self._requests.put(model.create_infer_request())
 
     @property

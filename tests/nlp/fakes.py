@@ -18,7 +18,8 @@ HIDDEN = 8
 
 
 class FakeBackend:
-    """Remembers the windows it was given; `gate` holds it up while cleared, `broken` makes it fail."""
+    """Remembers the windows it was given; `gate` holds it up while cleared, calls of fewer than `held` windows excepted; `broken` makes it
+    fail."""
 
     name = "fake"
 
@@ -28,11 +29,12 @@ class FakeBackend:
         self.gate.set()
         self.running = threading.Event()
         self.broken = False
+        self.held = 0
 
     def states(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         self.calls.append([tuple(window) for window in windows])
         self.running.set()
-        assert self.gate.wait(30)
+        assert len(windows) < self.held or self.gate.wait(30)
         if self.broken:
             raise RuntimeError("the model broke")
         return [np.stack([np.random.default_rng(token).normal(size=HIDDEN) for token in window]).astype(np.float32) for window in windows]

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import InvalidInput, Overloaded, TransientError
 from nlp.annotator import Annotator, Prepared, TextInput
-from nlp.batcher import AT_ONCE, CHUNK, Batcher
+from nlp.batcher import AT_ONCE, CHUNK, CHUNK_LETTERS, Batcher
 from nlp.bundle import Bundle
 from nlp.language import LanguageDetector, open_detector
 from nlp.topics import Taxonomy, load_taxonomy
@@ -219,6 +219,36 @@ def test_a_single_text_does_not_wait_for_hundreds_of_another_caller() -> None:
             assert len(backend.calls) <= 3
             assert len(await many) == 256
             await first
+
+    run(test)
+
+
+def test_what_comes_while_a_long_text_is_computed_is_answered_beside_it() -> None:
+    async def test() -> None:
+        backend = FakeBackend()
+        async with a_batcher(backend) as batcher:
+            backend.held = 5
+            backend.gate.clear()
+            long = [asyncio.create_task(batcher.annotate([TextInput("late parcel " * 500, "en")])) for _ in range(2)]
+            await until(backend.running.is_set)
+            for number in range(3):
+                assert len(await batcher.annotate(texts(2, f"w{number}"))) == 2
+            assert not any(task.done() for task in long)
+            backend.gate.set()
+            assert [len(await task) for task in long] == [1, 1]
+        assert sorted(len(call) for call in backend.calls)[:3] == [2, 2, 2]
+
+    run(test)
+
+
+def test_long_texts_are_prepared_one_by_one() -> None:
+    async def test() -> None:
+        annotator = Watched(a_bundle(), FakeBackend(), open_detector("py3langid"), load_taxonomy())
+        batcher = Batcher(annotator, max_waiting_texts=1_000, max_padded_tokens=4 * SHORT)
+        await batcher.start()
+        assert len(await batcher.annotate([TextInput("late " * (CHUNK_LETTERS // 5), "en")] * 3)) == 3
+        await batcher.stop()
+        assert len(annotator.prepared_by) == 3
 
     run(test)
 

@@ -1,5 +1,6 @@
 """The bundled body on CPU: real weights, real texts."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,6 +60,15 @@ def test_callers_may_come_together(bundle: Bundle, backend: Backend) -> None:
     with ThreadPoolExecutor(4) as callers:
         for states in callers.map(backend.states, [asked, asked[::-1], asked * 9, asked]):
             assert all(any(np.array_equal(state, one) for one in backend.states(asked)) for state in states[:7])
+
+
+def test_a_window_does_not_wait_for_the_hundred_of_another_caller(bundle: Bundle, backend: Backend) -> None:
+    with ThreadPoolExecutor(1) as other:
+        many = other.submit(backend.states, [[bundle.tokenizer.bos] * bundle.max_tokens] * 100)
+        time.sleep(0.05)
+        assert len(backend.states([[bundle.tokenizer.bos] * 20])) == 1
+        assert not many.done()
+        assert len(many.result()) == 100
 
 
 def test_padding_changes_no_state_by_more_than_rounding(bundle: Bundle, backend: Backend) -> None:
