@@ -1,5 +1,6 @@
 """Bodies as they come: read in pieces up to a cap, of the media type that the call reads, and JSON that can hold anything without harm."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import NoReturn
@@ -12,6 +13,8 @@ from store.intake import storable
 
 MIB = 1024 * 1024
 USUAL_CAP = MIB
+PARSED_AT_ONCE = 256 * 1024
+"""Bytes of JSON that are parsed in two milliseconds; more of them are parsed beside the event loop, where others do not wait for them."""
 DEEPEST = 32
 """Nesting of JSON that is still read; the deepest valid body of any call has 5."""
 
@@ -95,13 +98,21 @@ def _refuse_constant(name: str) -> NoReturn:
 class JsonRequest(Request):
     """A request whose body was read and parsed already."""
 
-    def __init__(self, request: Request, body: bytes) -> None:
+    def __init__(self, request: Request, body: bytes, value: object) -> None:
         super().__init__(request.scope, request.receive)
         self._raw = body
-        self._value = parse_json(body) if body else None
+        self._value = value
 
     async def body(self) -> bytes:
         return self._raw
 
     async def json(self) -> object:
         return self._value
+
+
+async def json_request(request: Request, cap: int) -> JsonRequest:
+    """The request with its body read and parsed. Raises TooLarge, and InvalidInput for what is not JSON."""
+    body = await read_body(request, cap)
+    if len(body) <= PARSED_AT_ONCE:
+        return JsonRequest(request, body, parse_json(body) if body else None)
+    return JsonRequest(request, body, await asyncio.to_thread(parse_json, body))

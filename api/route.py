@@ -9,7 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.auth import Doorkeeper, Needs, check_scope
-from api.bodies import USUAL_CAP, JsonRequest, read_body, require_json
+from api.bodies import USUAL_CAP, json_request, require_json
 from core.errors import InvalidInput
 
 OPEN_PARAMETER = "attributes."
@@ -42,7 +42,7 @@ class Route(APIRoute):
             check_parameters(request, known, open_names=self.open_parameters)
             if self.body_field is not None and not (optional and has_no_body(request)):
                 require_json(request)
-                request = JsonRequest(request, await read_body(request, self.body_cap))
+                request = await json_request(request, self.body_cap)
             return await answer(request)
 
         return admit_and_answer

@@ -15,6 +15,9 @@ GRACE_SECONDS = 10
 """How long requests that run may take once the API was asked to stop."""
 
 
+TURN_SECONDS = 0.001
+"""So long a thread may compute in Python while another waits: with the usual 5 ms, the event loop and a single text would wait as long at
+each of their steps while long texts are prepared."""
 STARTUP_FAILED = 3
 """What uvicorn exits with when the application does not start, or the port is taken."""
 
@@ -74,6 +77,7 @@ def serve_api(settings: "Settings") -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    sys.setswitchinterval(TURN_SECONDS)
     server = uvicorn.Server(config)
     app.state.services.feed.stopping = lambda: server.should_exit  # a stream has no end of its own to wait for
     server.run()

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -33,6 +33,7 @@ FUTURE_ALLOWED = timedelta(days=1)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+_SOON = 64  # letters of which nearly every text shows one
 
 
 def feedback_from_fields(fields: Mapping[str, object], *, now: datetime, default_source: str = "api") -> NewFeedback:
@@ -81,7 +82,13 @@ def storable(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """True when nothing in `text` can be seen: white space, control and format characters only."""
-    return all(unicodedata.category(letter) in _INVISIBLE for letter in text)
+    begins = text.lstrip()
+    # Each letter is looked at once: thousands of invisible ones may stand before the first that is not.
+    return _is_invisible(begins[:_SOON]) and _is_invisible(set(begins[_SOON:]))
+
+
+def _is_invisible(letters: Iterable[str]) -> bool:
+    return all(unicodedata.category(letter) in _INVISIBLE for letter in letters)
 
 
 def _text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.bodies import PARSED_AT_ONCE
 from core.nudges import Stage
 from tests.api.annotating import WordAnnotator
 from tests.api.client import Client
@@ -71,6 +72,22 @@ def test_names_the_fault_and_what_would_be_valid(api: Client, body: object, fiel
 def test_takes_256_texts_of_20_000_characters_outside_the_basic_plane(api: Client, annotator: WordAnnotator) -> None:
     assert api.post("/v1/classify", json={"texts": ["😀" * 20_000] * 256}).status_code == 200
     assert len(annotator.texts) == 256
+
+
+def test_a_megabyte_of_marks_in_one_text_is_refused_in_words(api: Client) -> None:
+    answer = api.post("/v1/classify", json={"texts": ["ok", "z" + "\u0301" * 500_000]})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "texts.1"
+    assert "at most 20000 characters" in answer.json()["errors"][0]["message"]
+
+
+def test_a_large_body_that_is_not_json_is_refused_as_a_small_one_is(api: Client) -> None:
+    small, large = (
+        api.post("/v1/classify", content=b'{"texts": ["' + b"a" * size, headers={"Content-Type": "application/json"})
+        for size in (10, 2 * PARSED_AT_ONCE)
+    )
+    assert small.status_code == large.status_code == 422
+    assert small.json()["detail"] == large.json()["detail"]
 
 
 def test_a_text_can_hold_anything_and_keeps_its_length(api: Client, annotator: WordAnnotator) -> None:

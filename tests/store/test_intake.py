@@ -60,6 +60,12 @@ def test_takes_exactly_20000_characters_and_no_more() -> None:
     assert "20,001 characters" in str(refusal(text="a" * 20_001))
 
 
+def test_takes_a_text_whose_only_visible_character_is_the_last() -> None:
+    for unseen in (" ", "\u200b", "\x01"):
+        text = unseen * 19_999 + "a"
+        assert read(text=text).text == text
+
+
 @pytest.mark.parametrize("text", ["", " \n\t", "\u3000\u00a0", "\u200b\ufeff", "\x00\x1b"])
 def test_refuses_a_text_in_which_nothing_can_be_seen(text: str) -> None:
     assert (refusal(text=text).field, "empty" in str(refusal(text=text))) == ("text", True)
