@@ -14,7 +14,7 @@ from nlp.backend import padded_length
 Window = Sequence[int]
 # Tokens of a pack with its filling. Half of all feedback has up to 24 and is mostly asked alone, so that the small sizes lie close; each
 # shape costs a millisecond of every layer once, and 5 MB a thread.
-SIZES = (16, 24, 32, 48, 64, 128, 256)
+SIZES = (24, 32, 48, 64, 128, 256)
 LEAST = 32  # less work than this is not shared between threads
 FULL = SIZES[-1]  # measured no faster with more; half as fast with 64, because weights are then read for few tokens
 
