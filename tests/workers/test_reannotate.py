@@ -26,6 +26,7 @@ from store.records import (
     Measure,
     NewFeedback,
     Rule,
+    RuleOptions,
     Scope,
     Span,
     StoredWorkspaceModel,
@@ -39,6 +40,7 @@ from tests.builders import NOW, a_new_feedback, store_annotated
 from tests.workers.keywords import KeywordAnnotator
 from workers import annotate, detect, roll_up
 from workers.annotate import Annotated
+from workers.calibrate import calibrated
 from workers.detect import Detected
 from workers.memory import Memory
 from workers.reannotate import Reannotator
@@ -359,6 +361,19 @@ def test_re_annotating_four_weeks_pages_nobody_and_a_surge_meanwhile_is_found(
     assert look(database, memory) == Detected()
     assert models(database, workspace) == {NEW: 28 * 24 * 10 + 70}
     assert counts(database, workspace).negative == 28 * 24 * 10 + 70
+
+
+def test_a_budget_is_not_spent_on_the_step_between_two_models(database: Database, workspace: Workspace, rules: list[Rule]) -> None:
+    four_weeks(database, workspace)
+    worker = Worker(database)
+    worker.batches(90)
+    roll_up.run(database, clock=lambda: NOW, enough=never)
+    rule = replace(rules[0], options=RuleOptions(budget_from="workspace"))
+    half_way = calibrated(database, rule, 1, NOW)
+    worker.finish()
+    at_the_end = calibrated(database, rule, 1, NOW)
+    assert (half_way.pages, at_the_end.pages) == (0, 0)
+    assert 1 < half_way.weeks < 3 < at_the_end.weeks
 
 
 def test_a_changed_taxonomy_pages_nobody(database: Database, workspace: Workspace, rules: list[Rule]) -> None:
