@@ -160,8 +160,8 @@ def _what_to_try(services: Services, workspace_id: str, body: Trial) -> tuple[Wo
 
 def _checked(services: Services, connection: Connection, workspace_id: str, topic_id: str, fields: TopicFields) -> CustomTopic:
     """The topic as it is stored. Raises InvalidInput or Conflict naming what would be valid."""
-    if not services.model.batcher.embeds:
-        raise Conflict("the model in use makes no embeddings, and topics of your own are found by them: use the bundled model")
+    if not services.model.batcher.finds_topics:
+        raise Conflict("the model in use cannot find topics of your own: use the bundled model")
     if topic_id in services.taxonomy.ids:
         raise Conflict(f"{topic_id!r} is built in: choose another id, or hide it with PUT /v1/taxonomy/hidden")
     known = services.topics_of(connection, workspace_id).ids - {topic_id}

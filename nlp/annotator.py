@@ -18,10 +18,10 @@ from core.errors import Misconfigured
 from core.settings import Settings
 from nlp.adaptation import Adaptation
 from nlp.backend import STEP, Backend, padded_length
-from nlp.batching import Window, batches, windows_of
+from nlp.batching import Window, batches, segment_ids, windows_of
 from nlp.bundle import AGAIN, BUNDLED, READABLE, Bundle, ModelInvalid, load_bundle
 from nlp.clean import clean
-from nlp.custom_topics import TopicOpener
+from nlp.custom_topics import Encoded, TopicOpener
 from nlp.embedding import packed
 from nlp.heads import Heads
 from nlp.language import LanguageDetector, open_detector
@@ -121,7 +121,7 @@ class Annotator:
         self._bundle, self._backend, self._detector, self._sentiment = bundle, backend, detector, sentiment
         self._turn = threading.Lock()
         self._ahead = ThreadPoolExecutor(2, thread_name_prefix="koe-batch")
-        self._topics = TopicOpener(bundle.heads, self.embed)
+        self._topics = TopicOpener(bundle.heads, bundle.wording(), self.encode)
 
     @property
     def engine(self) -> str:
@@ -274,13 +274,16 @@ class Annotator:
         return replace(opened, topics=self._topics.open(stored.taxonomy))
 
     @property
-    def embeds(self) -> bool:
-        """Whether the model makes embeddings, without which no topic of a workspace's own can be found."""
-        return self._bundle.heads.embeds
+    def finds_topics(self) -> bool:
+        """Whether the model can find topics of a workspace's own."""
+        return self._topics.ready
 
-    def embed(self, texts: Sequence[str]) -> list[bytes]:
-        """The direction of each text, in order; only of a model that embeds."""
-        return [one.embedding.direction for one in self.annotate([TextInput(text) for text in texts]) if one.embedding is not None]
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """The direction and the ids of each text, in order; only of a model that embeds."""
+        prepared = self.prepare([TextInput(text) for text in texts])
+        ids = [tuple(one for segment in segment_ids(text.windows).values() for one in segment) for text in prepared]
+        found = zip(self.answer(prepared), ids, strict=True)
+        return [Encoded(one.embedding.direction, its) for one, its in found if one.embedding is not None]
 
     def _adaptation_of(self, workspace: WorkspaceModel) -> Adaptation | None:
         """The workspace's own heads, unless they belong to other weights than these."""
@@ -321,7 +324,7 @@ def _topics(heads: Heads, prepared: Sequence[Prepared], pooled: Sequence[Pooled]
         spans = [one.spans[number] for number in vectors.numbers]
         found = mentions(heads.topics, heads.thresholds, texts.rows(row, row + 1), parts.rows(at, end), spans)
         if one.workspace.topics is not None:
-            own = one.workspace.topics.mentions(vectors, one.spans)
+            own = one.workspace.topics.mentions(vectors, one.windows, one.spans)
             kept = [mention for mention in found if mention.id not in one.workspace.topics.hidden]
             found = tuple(sorted([*kept, *own], key=lambda mention: (-mention.confidence, mention.id)))
         yield tuple(mention for mention in found if one.topics is None or mention.id in one.topics)

@@ -89,9 +89,9 @@ class Batcher:
         return self._annotator.weights
 
     @property
-    def embeds(self) -> bool:
-        """`Annotator.embeds`."""
-        return self._annotator.embeds
+    def finds_topics(self) -> bool:
+        """`Annotator.finds_topics`."""
+        return self._annotator.finds_topics
 
     def open(self, stored: StoredWorkspaceModel) -> WorkspaceModel:
         """`Annotator.open`; a call that may take as long as the model takes for the texts of a workspace's topics."""

@@ -41,6 +41,15 @@ def windows_of(segments: Sequence[Sequence[int]], *, bos: int, eos: int, max_tok
     return windows
 
 
+def segment_ids(windows: Sequence[Window]) -> dict[int, list[int]]:
+    """The ids of each segment that has any, by its number, in the order of the text."""
+    found: dict[int, list[int]] = {}
+    for window in windows:
+        for part in window.parts:
+            found.setdefault(part.segment, []).extend(window.ids[part.start : part.end])
+    return found
+
+
 def _pieces(segments: Sequence[Sequence[int]], room: int) -> Iterator[tuple[int, Sequence[int]]]:
     for number, ids in enumerate(segments):
         if ids:

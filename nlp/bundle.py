@@ -15,7 +15,8 @@ import numpy as np
 from core.errors import Misconfigured
 from nlp.backend import Backend
 from nlp.encode import Tokenizer, WordVectors, row_bytes
-from nlp.heads import EMBEDDING, EMOTION, PARTS, SENTIMENTS, TASKS, Calibration, Floats, Heads
+from nlp.heads import EMBEDDING, EMOTION, PARTS, SENTIMENTS, TASKS, WORDS_MIDDLE, Calibration, Floats, Heads
+from nlp.wording import Wording
 from store.records import EMOTIONS
 
 BUNDLED = Path(__file__).parent.parent / "models" / "bundled"
@@ -63,6 +64,11 @@ class Bundle:
     def words(self) -> WordVectors:
         """The 4-bit word vectors, mapped from the file."""
         return WordVectors(self.folder / EMBEDDINGS, vocabulary=self.tokenizer.size, hidden=self.hidden)
+
+    def wording(self) -> Wording | None:
+        """Looks up what words mean by themselves; None with a model that lacks the middle that they count from."""
+        middle = self.heads.array(WORDS_MIDDLE)
+        return None if middle is None else Wording(self.words(), self.tokenizer, middle)
 
     def open_backend(self, threads: int = 2, cache: Path | None = None) -> Backend:
         """The int8 body on so many threads; `cache` keeps compiled kernels between starts."""

@@ -1,7 +1,8 @@
-"""A workspace's own topics: from a name, a description and a few examples to a score on embeddings, in closed form and in any language.
+"""A workspace's own topics: from a name, a description and a few examples to probabilities, in closed form and in any language.
 
-A topic is where its name and its examples lie; what it is told apart from is ordinary feedback and the topics beside it. That is Fisher's
-linear discriminant with one covariance for all, shrunk towards a sphere; the more examples a workspace gives, the more they shape it.
+A topic is where its name and its examples lie, by their meaning (the embedding) and by their words; what it is told apart from is
+ordinary feedback and the topics beside it. That is Fisher's linear discriminant with one covariance for all, shrunk towards a sphere; the
+more examples a workspace gives, the more they shape it. Beside it stands how far the words of a name are said in the text at all.
 Source: Fisher, "The use of multiple measurements in taxonomic problems" (1936); shrinkage: Ledoit and Wolf (2004).
 """
 
@@ -14,149 +15,193 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlp.calibrate import sigmoid
+from nlp.batching import Window, segment_ids
+from nlp.calibrate import sigmoid, softmax
 from nlp.embedding import unpacked
-from nlp.heads import Floats, Heads, row_by_row
+from nlp.heads import BACKGROUND_WORDS, NAMES_MIDDLE, ODDS, Floats, Heads, row_by_row
 from nlp.mentions import TopicScores, mentions
 from nlp.pooling import Pooled
+from nlp.wording import Phrases, Wording, Words, units
 from store.records import CustomTopic, Span, TopicMention, WorkspaceTaxonomy
 
 NAME_WEIGHT = 1.0  # a name counts as much as so many examples
+WORDS_WEIGHT = 0.5  # of the direction of the words beside the embedding
 ROOM = 1.0  # of the sphere in the covariance, in shares of its mean variance
+BY_WORDS = 0.15  # how much it counts what is said of a name, beside where the text lies
+SHARPNESS, LEAST_SHARE = 2.0, 1e-3  # of the shares of topics
+SAID_SPREAD = 0.1  # usual deviation of how far names are said
+FEW = 8  # topics whose own deviation counts as much as the usual one
 OWN_HALF = 300  # with so many examples a workspace's own texts are half of the covariance
-LEAST_BESIDE = 10  # topics: their texts then tell what is usual in their field
-MOST_TEXTS, MOST_TAXONOMIES = 20_000, 64  # remembered: 8 MB of directions, and the matrices of so many workspaces
+MOST_TEXTS, MOST_TAXONOMIES = 20_000, 64  # remembered: 40 MB of texts read, and the matrices of so many workspaces
+EXAMPLES_AT, TOPICS_AT = (0, 4, 16), (1, 4, 16, 64)
+"""The odds are fitted at so many examples of a topic and so many topics in all; between them they are means by distance of logarithms."""
 
 
 @dataclass(frozen=True, slots=True)
-class TopicVectors:
-    """Embeddings of what a topic is called (k, d), at least one, and of its examples (n, d)."""
+class Reading:
+    """A text as topics are looked for in it: its embedding (d,), of length one, and its words."""
+
+    embedding: Floats
+    words: Words
+
+
+@dataclass(frozen=True, slots=True)
+class TopicReadings:
+    """What a topic is called, at least once, and its examples."""
 
     id: str
-    names: Floats
-    examples: Floats
+    names: Sequence[Reading]
+    examples: Sequence[Reading]
+
+
+class Background:
+    """What a model knows of ordinary feedback: where texts lie (b, D), where names of topics do on the mean (D,), and `odds`
+    (examples, topics, FEATURES + 2): weights of the features, a constant and a threshold for each of EXAMPLES_AT and TOPICS_AT.
+    """
+
+    def __init__(self, places: Floats, names: Floats, odds: Floats) -> None:
+        self.places, self.names, self.odds = places, names, odds
+        self.middle: Floats = places.mean(axis=0)
+        self.covariance: Floats = np.cov((places - self.middle).T, dtype=np.float32)
+
+    @classmethod
+    def of(cls, heads: Heads) -> Background | None:
+        """As `models.training.custom_topics` left it; None with a model that has none."""
+        words, names, odds = (heads.array(name) for name in (BACKGROUND_WORDS, NAMES_MIDDLE, ODDS))
+        if words is None or names is None or odds is None or not heads.embeds:
+            return None
+        return cls(np.concatenate([heads.background, WORDS_WEIGHT * units(words)], axis=1), names, odds)
+
+
+def place(reading: Reading) -> Floats:
+    """(D,) where a text lies: its embedding, and beside it where its words point."""
+    return np.concatenate([reading.embedding, WORDS_WEIGHT * reading.words.direction])
 
 
 @dataclass(frozen=True, slots=True)
-class Odds:
-    """Log-odds of a topic: by how far a text stands out of ordinary feedback, and falls behind the likeliest topic beside it."""
+class Evidence:
+    """Of n texts and T topics: `scores` (n, T) how far a text lies towards the topic, in deviations of ordinary feedback; `said` (n, T) how
+    far the words of its name are said; `lengths` (n,) in words."""
 
-    standing_out: float
-    falling_behind: float
-    constant: float
-    threshold: float
-
-
-ODDS = (
-    (0, Odds(0.97, 0.39, -2.94, 0.18)),
-    (4, Odds(1.09, 0.75, -3.31, 0.22)),
-    (16, Odds(1.25, 1.17, -3.69, 0.28)),
-)
-"""By the number of examples; between two of them the mean by distance. Logistic regressions on names of training labels: 30 draws of 2 to 8
-topics, 400 texts that are labelled with one of them and 800 of other sets; the thresholds have the best F1 there."""
+    scores: Floats
+    said: Floats
+    lengths: Floats
 
 
 class TopicScorer:
-    """Scores of all topics of a workspace, on embeddings of length one."""
+    """Probabilities of all topics of a workspace."""
 
-    def __init__(self, topics: Sequence[TopicVectors], background: Floats) -> None:
-        """`background` (b, d): embeddings of ordinary feedback."""
+    FEATURES = 5
+
+    def __init__(self, topics: Sequence[TopicReadings], background: Background) -> None:
         self.ids = tuple(topic.id for topic in topics)
-        self._middle = background.mean(axis=0)
-        centred = background - self._middle
-        means = np.stack([self._mean_of(topic) for topic in topics])
-        weights = means @ _inverse(_covariance(centred, [topic.examples - self._middle for topic in topics]))
-        self._weights = weights.astype(np.float32)
-        self._constants: Floats = (-0.5 * (weights * means).sum(axis=1)).astype(np.float32)
-        usual = self.scores(background)
+        self._middle = background.middle
+        examples = [np.stack([place(one) for one in topic.examples]) - self._middle for topic in topics if topic.examples]
+        names = [np.stack([place(one) for one in topic.names]) - background.names for topic in topics]
+        means = _means(names, [len(topic.examples) for topic in topics], examples)
+        weights = np.linalg.solve(_covariance(background, examples), means.T).T
+        self._weights: Floats = (weights / np.sqrt((weights * means).sum(axis=1, keepdims=True))).astype(np.float32)
+        usual = self._scores(background.places)
         self._usual, self._spread = usual.mean(axis=0), usual.std(axis=0) + np.float32(1e-6)
-        self._among = self._scores_among(topics)
-        odds = [odds_for(len(topic.examples)) for topic in topics]
-        self._odds = np.array([(one.standing_out, one.falling_behind, one.constant) for one in odds], np.float32).T
-        self.thresholds: Floats = np.array([one.threshold for one in odds], np.float32)
+        self._phrases = Phrases([name.words for topic in topics for name in topic.names])
+        self._owners = np.cumsum([0, *(len(topic.names) for topic in topics)])[:-1]
+        odds = np.stack([odds_for(background.odds, len(topic.examples), len(topics)) for topic in topics])
+        self._odds, self.thresholds = odds[:, :-1], odds[:, -1]
 
-    def scores(self, embeddings: Floats) -> Floats:
-        """(n, T) log-likelihood ratios to the middle of ordinary feedback, up to a constant: the largest is the likeliest topic."""
-        return row_by_row(embeddings - self._middle, self._weights, self._constants)
+    def evidence(self, readings: Sequence[Reading]) -> Evidence:
+        """What the texts show; nothing of a text depends on the others."""
+        scores = self._scores(np.stack([place(one) for one in readings]))
+        said = np.stack([np.maximum.reduceat(self._phrases.said_in(one.words), self._owners) for one in readings])
+        return Evidence(scores, said, np.array([len(one.words.vectors) for one in readings], np.float32))
 
-    def features(self, embeddings: Floats) -> tuple[Floats, Floats]:
-        """How many deviations a text stands out of what is usual (n, T), and falls behind the likeliest other topic."""
-        scores = self.scores(embeddings)
-        out: Floats = (scores - self._usual) / self._spread
-        if self._among is not None:
-            out = np.minimum(out, (scores - self._among[0]) / self._among[1])
-        if len(self.ids) < 2:
-            return out, np.zeros_like(out)
-        first_two = np.sort(scores, axis=1)[:, -2:]
-        best_other = np.where(scores >= first_two[:, 1:], first_two[:, :1], first_two[:, 1:])
-        behind: Floats = np.minimum(0, (scores - best_other) / self._spread.mean())
-        return out, behind
+    def features(self, found: Evidence) -> Floats:
+        """(n, T, FEATURES). How many deviations a text stands out of ordinary feedback; how far the name is said; how long the text is,
+        for in a long one more seems to be said; how much likelier the topic is than all on the mean, by where the text lies and by what is
+        said; and the logarithm of its share among the topics. The last holds in any field and language: what a whole field has in common,
+        all its topics have."""
+        likelier = _above_mean(found.scores, float(self._spread.mean())) + BY_WORDS * _above_mean(found.said, SAID_SPREAD)
+        parts = [
+            (found.scores - self._usual) / self._spread,
+            found.said,
+            np.broadcast_to(np.log1p(found.lengths)[:, np.newaxis], found.said.shape),
+            likelier,
+            np.log(softmax(likelier, 1 / SHARPNESS) + LEAST_SHARE),
+        ]
+        features: Floats = np.stack(parts, axis=2)
+        return features
 
-    def probabilities(self, embeddings: Floats) -> Floats:
-        """(n, T) that a text speaks of each topic."""
-        out, behind = self.features(embeddings)
-        standing_out, falling_behind, constant = self._odds
-        return sigmoid(out * standing_out + behind * falling_behind + constant)
+    def probabilities(self, readings: Sequence[Reading]) -> Floats:
+        """(n, T) that a text speaks of each topic; the answer for a text does not depend on the others."""
+        logits = (self.features(self.evidence(readings)) * self._odds[:, :-1]).sum(axis=2) + self._odds[:, -1]
+        return sigmoid(logits)
 
-    def _scores_among(self, topics: Sequence[TopicVectors]) -> tuple[Floats, Floats] | None:
-        """Mean and deviation of each topic's scores on the texts of the others: in a field of its own every text stands out of ordinary
-        feedback (on banking77 micro-F1 was 6 % without it, 68 % with it). None with too few topics to tell."""
-        if len(topics) < LEAST_BESIDE:
-            return None
-        scores = self.scores(np.concatenate([part for topic in topics for part in (topic.names, topic.examples)]))
-        owner = np.concatenate([[at] * (len(topic.names) + len(topic.examples)) for at, topic in enumerate(topics)])
-        others = [scores[owner != at, at] for at in range(len(topics))]
-        means, deviations = ([fn(one) for one in others] for fn in (np.mean, np.std))
-        return np.array(means, np.float32), np.array(deviations, np.float32) + np.float32(1e-6)
-
-    def _mean_of(self, topic: TopicVectors) -> Floats:
-        """Between name and examples; a name is as far out as one text is, the mean of many texts less."""
-        named = (topic.names - self._middle).mean(axis=0)
-        total = NAME_WEIGHT * named + (topic.examples - self._middle).sum(axis=0)
-        mean: Floats = total / (NAME_WEIGHT + len(topic.examples))
-        return mean
+    def _scores(self, places: Floats) -> Floats:
+        return row_by_row(places - self._middle, self._weights, np.zeros(len(self._weights), np.float32))
 
 
-def odds_for(examples: int) -> Odds:
-    """The odds for so many examples."""
-    counts = [count for count, _ in ODDS]
-    parts = [[getattr(odds, name) for _, odds in ODDS] for name in ("standing_out", "falling_behind", "constant", "threshold")]
-    return Odds(*(float(np.interp(examples, counts, values)) for values in parts))
+def odds_for(odds: Floats, examples: int, topics: int) -> Floats:
+    """(FEATURES + 2,) for a topic with so many examples among so many topics."""
+    by_topics = np.stack([_between(np.log(TOPICS_AT), np.log(topics), part) for part in odds])
+    return _between(np.log1p(EXAMPLES_AT), np.log1p(examples), by_topics)
 
 
-def _covariance(background: Floats, examples: Sequence[Floats]) -> Floats:
-    own = np.concatenate(examples)
+def _between(points: Floats, at: float, values: Floats) -> Floats:
+    """The mean by distance of the rows of `values` (points, k) on both sides."""
+    means: Floats = np.array([np.interp(at, points, column) for column in values.T], np.float32)
+    return means
+
+
+def _above_mean(values: Floats, usual: float) -> Floats:
+    """(n, T) above the mean of a text's topics, in deviations: of these as far as they are many, else the usual one."""
+    topics = values.shape[1]
+    apart = values - values.mean(axis=1, keepdims=True)
+    variance = ((apart**2).sum(axis=1, keepdims=True) + FEW * usual**2) / (topics + FEW)
+    above: Floats = apart / np.sqrt(variance)
+    return above
+
+
+def _means(names: Sequence[Floats], counts: Sequence[int], examples: Sequence[Floats]) -> Floats:
+    """(T, D) between name and examples; a name is as far out as one text is, the mean of many texts less. `examples` are those of the
+    topics whose count is not 0."""
+    given = iter(examples)
+    totals = [
+        NAME_WEIGHT * name.mean(axis=0) + (next(given).sum(axis=0) if count else 0) for name, count in zip(names, counts, strict=True)
+    ]
+    means: Floats = np.stack(totals) / (NAME_WEIGHT + np.array(counts, np.float32)[:, np.newaxis])
+    return means
+
+
+def _covariance(background: Background, examples: Sequence[Floats]) -> Floats:
+    own = np.concatenate([background.places[:0], *examples])
     share = len(own) / (len(own) + OWN_HALF)
-    covariance = (1 - share) * np.cov(background.T)
+    covariance = (1 - share) * background.covariance
     if len(own) > 1:
-        covariance = covariance + share * np.cov(own.T)
-    shrunk: Floats = covariance + ROOM * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+        covariance = covariance + share * np.cov(own.T, dtype=np.float32)
+    shrunk: Floats = covariance + ROOM * np.trace(covariance) / len(covariance) * np.eye(len(covariance), dtype=np.float32)
     return shrunk
-
-
-def _inverse(matrix: Floats) -> Floats:
-    inverse: Floats = np.linalg.inv(matrix)
-    return inverse
 
 
 class OwnTopics:
     """The topics that a workspace added, ready to be looked for; `hidden` are built-in ones that it does not want to see."""
 
-    def __init__(self, version: str, scorer: TopicScorer | None, heads: Heads, hidden: frozenset[str]) -> None:
+    def __init__(self, version: str, scorer: TopicScorer | None, heads: Heads, wording: Wording | None, hidden: frozenset[str]) -> None:
         """`scorer` is None for a workspace that only hides topics."""
         self.version, self.hidden = version, hidden
-        self._scorer, self._heads = scorer, heads
+        self._scorer, self._heads, self._wording = scorer, heads, wording
 
     @property
     def ids(self) -> frozenset[str]:
         return frozenset(self._scorer.ids) if self._scorer else frozenset()
 
-    def mentions(self, pooled: Pooled, spans: Sequence[Span]) -> tuple[TopicMention, ...]:
+    def mentions(self, pooled: Pooled, windows: Sequence[Window], spans: Sequence[Span]) -> tuple[TopicMention, ...]:
         """The topics that a text speaks of, as `nlp.mentions` reads them; the sentiment is that of the text and of the evidence."""
-        if self._scorer is None:
+        if self._scorer is None or self._wording is None:
             return ()
         vectors = np.concatenate([pooled.whole[np.newaxis], pooled.segments])
-        presence = self._scorer.probabilities(self._heads.embedding(vectors))
+        segments = segment_ids(windows)
+        ids = [[one for number in pooled.numbers for one in segments[number]], *(segments[number] for number in pooled.numbers)]
+        words = [self._wording.of(one) for one in ids]
+        presence = self._scorer.probabilities([Reading(*one) for one in zip(self._heads.embedding(vectors), words, strict=True)])
         sentiment = np.repeat(self._heads.sentiment(vectors)[:, np.newaxis], presence.shape[1], axis=1)
         scores = TopicScores(presence, sentiment)
         return mentions(
@@ -164,45 +209,64 @@ class OwnTopics:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What a model makes of a text: its direction in bytes, and its token ids without specials."""
+
+    direction: bytes
+    ids: tuple[int, ...]
+
+
 class TopicOpener:
     """Makes the topics of workspaces ready, and remembers what it made. Threads may share it."""
 
-    def __init__(self, heads: Heads, embed: Callable[[Sequence[str]], list[bytes]]) -> None:
-        """`embed` gives the direction of each text."""
-        self._heads, self._embed = heads, embed
+    def __init__(self, heads: Heads, wording: Wording | None, encode: Callable[[Sequence[str]], list[Encoded]]) -> None:
+        """`encode` reads texts through the model."""
+        self._heads, self._wording, self._encode = heads, wording, encode
         self._turn = threading.Lock()
-        self._directions: OrderedDict[str, bytes] = OrderedDict()
+        self._background: Background | None = None  # 3 MB that a process without such workspaces has no use for
+        self._encoded: OrderedDict[str, Encoded] = OrderedDict()
         self._opened: OrderedDict[WorkspaceTaxonomy, OwnTopics] = OrderedDict()
 
+    @property
+    def ready(self) -> bool:
+        """Whether the model has what topics are told by."""
+        return self._heads.array(ODDS) is not None
+
     def open(self, taxonomy: WorkspaceTaxonomy) -> OwnTopics:
-        """The topics ready for use; none of a workspace's own with a model that does not embed."""
+        """The topics ready for use; none of a workspace's own with a model that cannot tell them."""
         with self._turn:
             if taxonomy not in self._opened:
-                self._opened[taxonomy] = OwnTopics(f"t{taxonomy.number}", self._scorer(taxonomy.topics), self._heads, taxonomy.hidden)
+                scorer = self._scorer(taxonomy.topics)
+                self._opened[taxonomy] = OwnTopics(f"t{taxonomy.number}", scorer, self._heads, self._wording, taxonomy.hidden)
             self._opened.move_to_end(taxonomy)
             while len(self._opened) > MOST_TAXONOMIES:
                 self._opened.popitem(last=False)
             return self._opened[taxonomy]
 
     def _scorer(self, topics: Sequence[CustomTopic]) -> TopicScorer | None:
-        if not topics or not self._heads.embeds or not len(self._heads.background):
+        if topics and self._background is None:
+            self._background = Background.of(self._heads)
+        if not topics or self._background is None or self._wording is None:
             return None
         self._learn([text for topic in topics for text in (*names_of(topic), *topic.examples)])
-        vectors = [TopicVectors(one.id, self._vectors(names_of(one)), self._vectors(one.examples)) for one in topics]
-        return TopicScorer(vectors, self._heads.background)
+        read = [
+            TopicReadings(one.id, self._readings(names_of(one), self._wording), self._readings(one.examples, self._wording))
+            for one in topics
+        ]
+        return TopicScorer(read, self._background)
 
     def _learn(self, texts: Sequence[str]) -> None:
-        unknown = sorted(set(texts) - self._directions.keys())
-        self._directions.update(zip(unknown, self._embed(unknown) if unknown else [], strict=True))
+        unknown = sorted(set(texts) - self._encoded.keys())
+        self._encoded.update(zip(unknown, self._encode(unknown) if unknown else [], strict=True))
         for text in texts:
-            self._directions.move_to_end(text)
-        while len(self._directions) > max(MOST_TEXTS, len(set(texts))):
-            self._directions.popitem(last=False)
+            self._encoded.move_to_end(text)
+        while len(self._encoded) > max(MOST_TEXTS, len(set(texts))):
+            self._encoded.popitem(last=False)
 
-    def _vectors(self, texts: Sequence[str]) -> Floats:
-        if not texts:
-            return np.zeros((0, self._heads.background.shape[1]), np.float32)
-        return unpacked([self._directions[text] for text in texts])
+    def _readings(self, texts: Sequence[str], wording: Wording) -> list[Reading]:
+        known = [self._encoded[text] for text in texts]
+        return [Reading(unpacked([one.direction])[0], wording.of(one.ids)) for one in known]
 
 
 def names_of(topic: CustomTopic) -> list[str]:

@@ -15,6 +15,7 @@ EPSILON = np.float32(1e-5)  # of torch's LayerNorm, which trained the heads
 TASKS = ("sentiment", "complaint", "presence", "topic_sentiment")
 EMOTION, EMBEDDING = "emotion", "embedding"  # what a model may lack
 BACKGROUND = "background"
+WORDS_MIDDLE, BACKGROUND_WORDS, NAMES_MIDDLE, ODDS = "words.middle", "background.words", "background.names", "odds"  # for custom topics
 PARTS = ("norm.weight", "norm.bias", "dense.weight", "dense.bias", "out.weight", "out.bias")
 SENTIMENTS = ("negative", "neutral", "positive")
 
@@ -42,6 +43,10 @@ class Heads:
     def replaced(self, arrays: Mapping[str, Floats], calibration: Calibration) -> Heads:
         """These heads with other values for the arrays that are named, and another calibration."""
         return Heads({**self._weights, **arrays}, self.topics, calibration)
+
+    def array(self, name: str) -> Floats | None:
+        """One of the arrays by its name in heads.npz; None where the model lacks it."""
+        return self._weights.get(name)
 
     def logits(self, task: str, pooled: Floats) -> Floats:
         """Raw outputs of one task, before its temperature: (n, outputs)."""

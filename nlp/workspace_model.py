@@ -8,6 +8,7 @@ from typing import Protocol
 
 from core.logs import get_logger
 from nlp.adaptation import Adaptation, AdaptationInvalid, open_adaptation
+from nlp.batching import Window
 from nlp.pooling import Pooled
 from store.records import Span, StoredWorkspaceModel, TopicMention
 
@@ -30,8 +31,9 @@ class CustomTopics(Protocol):
         """Topics of the taxonomy that the workspace does not want to see."""
         ...
 
-    def mentions(self, pooled: Pooled, spans: Sequence[Span]) -> Sequence[TopicMention]:
-        """Those that a text speaks of; `spans` are its segments, of which `pooled.numbers` have vectors. No text depends on another."""
+    def mentions(self, pooled: Pooled, windows: Sequence[Window], spans: Sequence[Span]) -> Sequence[TopicMention]:
+        """Those that a text speaks of; `windows` hold its ids, `spans` are its segments, of which `pooled.numbers` have vectors. No text
+        depends on another."""
         ...
 
 

@@ -4,6 +4,7 @@
 
 Training for sentiment and topics turned the body's mean state towards them. A small head turns it back: towards the backbone's embedding of
 the same text, towards the translations of a text, and towards the names of its labels, so that a topic can be found by its name alone.
+What custom topics are told by rests on the embedding, so it is fitted anew after it (`models.training.custom_topics`).
 `--cache` keeps the texts and the backbone's vectors of them, which do not change from one export to the next; it is made when missing.
 """
 
@@ -21,13 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from models.training.custom_topics import fit_custom_topics
 from models.training.embedding_rows import EmbeddingRows, embedding_rows
 from models.training.network import Head
 from models.training.plain_backbone import PlainBackbone
 from models.training.pooled import pooled
 from models.training.refine import record_checksum
 from nlp.bundle import HEADS, Bundle, load_bundle
-from nlp.embedding import packed
 from nlp.heads import EMBEDDING, PARTS
 
 Floats = NDArray[np.float32]
@@ -37,7 +38,6 @@ RIDGE = 0.001  # of the regression that the head begins with
 NEARLY_LINEAR = 0.05  # inputs of the tanh layer at the beginning, in deviations
 SHARPNESS = 20.0  # of the softmax over the batch: an inverse temperature
 TRANSLATION, NAME = 0.25, 0.03  # weights of the two contrasts against the backbone's 1
-BACKGROUND = 1024  # ordinary feedback that a custom topic is told apart from
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +166,10 @@ def _name_loss(head: Head, given: Tensor, rows: EmbeddingRows, random: np.random
     return functional.cross_entropy(scores.masked_fill(fits & ~own, -1e4), torch.arange(len(texts)))
 
 
-def arrays_of(head: Head, vectors: Floats, *, seed: int = 1) -> Mapping[str, NDArray[np.generic]]:
-    """The head under the names of nlp.heads, and background embeddings in bytes."""
+def arrays_of(head: Head) -> Mapping[str, NDArray[np.generic]]:
+    """The head under the names of nlp.heads."""
     named = head.state_dict()
-    arrays: dict[str, NDArray[np.generic]] = {f"{EMBEDDING}.{part}": named[part].numpy() for part in PARTS}
-    rows = np.random.default_rng(seed).choice(len(vectors), min(BACKGROUND, len(vectors)), replace=False)
-    with torch.no_grad():
-        background = embed(head, torch.from_numpy(vectors[rows])).numpy()
-    arrays["background"] = np.stack([np.frombuffer(row, np.int8) for row in packed(background)])
-    return arrays
+    return {f"{EMBEDDING}.{part}": named[part].numpy() for part in PARTS}
 
 
 def fit_embedding(data: Path, backbone: Path, model: Path, cache: Path | None, *, threads: int) -> int:
@@ -183,7 +178,7 @@ def fit_embedding(data: Path, backbone: Path, model: Path, cache: Path | None, *
     vectors = own_vectors(wanted.rows.texts, load_bundle(model), threads=threads)
     with np.load(model / HEADS) as stored:
         kept = {name: stored[name] for name in stored.files}
-    np.savez(model / HEADS, **(kept | dict(arrays_of(fit(vectors, wanted), vectors))))
+    np.savez(model / HEADS, **(kept | dict(arrays_of(fit(vectors, wanted)))))
     record_checksum(model)
     return len(vectors)
 
@@ -197,6 +192,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     print(f"embedding fitted on {fit_embedding(given.data, given.backbone, given.model, given.cache, threads=given.threads)} texts")
+    fit_custom_topics(given.data, given.model, threads=given.threads)
 
 
 if __name__ == "__main__":

@@ -51,11 +51,16 @@ class _Collected:
         self.labels[of].update(self.row_of(name) for name in names_of(row))
 
 
-def names_of(row: Row) -> list[str]:
-    """What the labels of a row read like, and the built-in topics they stand for; none where they may not be learnt from."""
+def labels_of(row: Row) -> list[str]:
+    """The labels of a row that say what it speaks of; none where they may not be learnt from."""
     if row["source"] not in NAMED or row.get("variant") in HELD_OUT_DOMAINS:
         return []
-    labels = [label for label in row.get("topics") or [] if not _NO_TOPIC.search(label.replace("_", " "))]
+    return [label for label in row.get("topics") or [] if not _NO_TOPIC.search(label.replace("_", " "))]
+
+
+def names_of(row: Row) -> list[str]:
+    """What the labels of a row read like, and the built-in topics they stand for; none where they may not be learnt from."""
+    labels = labels_of(row)
     names = {readable(label) for label in labels}
     mapping = mapping_of(row["source"], row.get("variant"))
     built_in = {topic for label in labels for topic in (mapping.topics(label) if mapping else ()) if not topic.startswith("?")}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nlp.annotator import Annotator, Prepared, TextInput
+from nlp.batching import Window
 from nlp.pooling import Pooled
 from nlp.topics import load_taxonomy
 from nlp.workspace_model import PLAIN, WorkspaceModel, open_workspace_model
@@ -47,7 +48,7 @@ class ExampleTopics:
             if any(example in text for example in topic.examples)
         ]
 
-    def mentions(self, pooled: Pooled, spans: Sequence[Span]) -> list[TopicMention]:
+    def mentions(self, pooled: Pooled, windows: Sequence[Window], spans: Sequence[Span]) -> list[TopicMention]:
         raise AssertionError("a model of words has no vectors")
 
 
@@ -64,7 +65,7 @@ class WordAnnotator(Annotator):
         self.texts: list[str] = []
         self.failure: Exception | None = None
 
-    embeds = True
+    finds_topics = True
 
     def open(self, stored: StoredWorkspaceModel) -> WorkspaceModel:
         topics = None if stored.taxonomy is None else ExampleTopics(stored.taxonomy)

@@ -7,14 +7,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.annotator import Annotator, SentimentModel
-from nlp.bundle import BUNDLED, TOKENIZER, Bundle
-from nlp.encode import Tokenizer
-from nlp.heads import BACKGROUND, EMBEDDING, EMOTION, PARTS, Calibration, Heads
+from nlp.bundle import BUNDLED, EMBEDDINGS, TOKENIZER, Bundle
+from nlp.custom_topics import EXAMPLES_AT, TOPICS_AT, TopicScorer
+from nlp.encode import Tokenizer, WordVectors
+from nlp.heads import (
+    BACKGROUND,
+    BACKGROUND_WORDS,
+    EMBEDDING,
+    EMOTION,
+    NAMES_MIDDLE,
+    ODDS,
+    PARTS,
+    WORDS_MIDDLE,
+    Calibration,
+    Floats,
+    Heads,
+)
 from nlp.language import LanguageDetector, open_detector
 from nlp.topics import load_taxonomy
 from store.records import EMOTIONS
 
-HIDDEN = 8
+HIDDEN, EMBEDDED = 8, 6
+WORDS_HIDDEN = 384  # of the bundled word vectors
 
 
 class FakeBackend:
@@ -40,6 +54,20 @@ class FakeBackend:
         return [np.stack([np.random.default_rng(token).normal(size=HIDDEN) for token in window]).astype(np.float32) for window in windows]
 
 
+class FakeBundle(Bundle):
+    """With the bundled word vectors, whose width is not that of the fake states."""
+
+    def words(self) -> WordVectors:
+        return WordVectors(BUNDLED / EMBEDDINGS, vocabulary=self.tokenizer.size, hidden=WORDS_HIDDEN)
+
+
+def plain_odds() -> Floats:
+    """A text speaks of a topic that stands out of ordinary feedback or whose name is said."""
+    odds = np.zeros((len(EXAMPLES_AT), len(TOPICS_AT), TopicScorer.FEATURES + 2), np.float32)
+    odds[..., [0, 1, 3, -2, -1]] = 2.0, 4.0, 1.0, -5.5, 0.3
+    return odds
+
+
 def fake_bundle(
     *, thresholds: float = 0.5, abstain_below: float = 0.4, max_tokens: int = 128, emotion: bool = False, embeds: bool = False
 ) -> Bundle:
@@ -50,7 +78,7 @@ def fake_bundle(
     if emotion:
         outputs[EMOTION] = len(EMOTIONS)
     if embeds:
-        outputs[EMBEDDING] = 6
+        outputs[EMBEDDING] = EMBEDDED
     shapes = {"norm": (HIDDEN,), "dense": (HIDDEN, HIDDEN)}
     weights = {
         f"{task}.{part}": generator.normal(size=_shape(part, shapes, size)).astype(np.float32)
@@ -58,9 +86,15 @@ def fake_bundle(
         for part in PARTS
     }
     if embeds:
-        weights[BACKGROUND] = generator.normal(size=(64, 6)).astype(np.float32)
+        weights |= {
+            BACKGROUND: generator.normal(size=(64, EMBEDDED)).astype(np.float32),
+            BACKGROUND_WORDS: generator.normal(size=(64, WORDS_HIDDEN)).astype(np.float32),
+            NAMES_MIDDLE: np.zeros(EMBEDDED + WORDS_HIDDEN, np.float32),
+            WORDS_MIDDLE: np.zeros(WORDS_HIDDEN, np.float32),
+            ODDS: plain_odds(),
+        }
     calibration = Calibration(dict.fromkeys(outputs, 1.0), (thresholds,) * len(topics), abstain_below)
-    return Bundle(
+    return FakeBundle(
         folder=BUNDLED,
         name="fake",
         version="1",

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from nlp.annotator import Annotator, TextInput
-from nlp.custom_topics import TopicScorer, TopicVectors, names_of
+from nlp.custom_topics import Background, Encoded, Reading, TopicReadings, TopicScorer, names_of, odds_for, place
 from nlp.heads import Floats
+from nlp.wording import Words, units
 from store.records import CustomTopic, StoredWorkspaceModel, WorkspaceTaxonomy
-from tests.nlp.fakes import fake_annotator, fake_bundle
+from tests.nlp.fakes import fake_annotator, fake_bundle, plain_odds
 
 WIDTH = 16
 
@@ -19,54 +20,78 @@ def directions(count: int, *, seed: int, towards: int | None = None) -> Floats:
     vectors = np.random.default_rng(seed).normal(size=(count, WIDTH))
     if towards is not None:
         vectors[:, towards] += 6
-    units: Floats = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    return units
+    return units(vectors.astype(np.float32))
 
 
-NONE = np.zeros((0, WIDTH), np.float32)
-BACKGROUND = directions(400, seed=1)
+def texts(count: int, *, seed: int, towards: int | None = None, words: int | None = None) -> list[Reading]:
+    """Texts of five words that mean and say anything, or what `towards` means, or what `words` says."""
+    meant = directions(count, seed=seed, towards=towards)
+    return [
+        Reading(one, Words(directions(5, seed=100 * seed + row, towards=words), np.ones(5, np.float32))) for row, one in enumerate(meant)
+    ]
 
 
-def topic(axis: int, examples: int = 0) -> TopicVectors:
-    given = directions(examples, seed=10 + axis, towards=axis) if examples else NONE
-    return TopicVectors(f"axis{axis}", directions(1, seed=20 + axis, towards=axis), given)
+def background_of(readings: Sequence[Reading]) -> Background:
+    return Background(np.stack([place(one) for one in readings]), np.zeros(2 * WIDTH, np.float32), plain_odds())
+
+
+BACKGROUND = background_of(texts(400, seed=1))
+
+
+def topic(axis: int, examples: int = 0) -> TopicReadings:
+    given = texts(examples, seed=10 + axis, towards=axis) if examples else []
+    return TopicReadings(f"axis{axis}", texts(1, seed=20 + axis, towards=axis), given)
 
 
 @pytest.mark.parametrize("examples", [0, 4, 16])
 def test_finds_what_lies_near_and_leaves_ordinary_feedback_alone(examples: int) -> None:
     scorer = TopicScorer([topic(0, examples), topic(1, examples)], BACKGROUND)
-    of_first, ordinary = scorer.probabilities(directions(50, seed=3, towards=0)), scorer.probabilities(directions(200, seed=4))
+    of_first, ordinary = scorer.probabilities(texts(50, seed=3, towards=0)), scorer.probabilities(texts(200, seed=4))
     assert (of_first >= scorer.thresholds).mean(axis=0)[0] > 0.9
     assert not (of_first >= scorer.thresholds)[:, 1].any()
     assert (ordinary < scorer.thresholds).mean() > 0.9
 
 
-def test_in_a_field_of_its_own_a_text_speaks_of_few_topics() -> None:
-    field = directions(1, seed=30)[0]
+def test_a_text_that_says_a_name_is_nearer_to_it_than_one_that_does_not() -> None:
+    named = TopicReadings("said", texts(1, seed=40, words=5), [])
+    scorer = TopicScorer([named, topic(1)], BACKGROUND)
+    saying, silent = scorer.probabilities(texts(50, seed=41, words=5)), scorer.probabilities(texts(50, seed=41))
+    assert (saying[:, 0] > silent[:, 0]).mean() > 0.9
 
-    def in_the_field(vectors: Floats) -> Floats:
-        moved = vectors + 2 * field
-        units: Floats = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
-        return units
 
-    given = [topic(axis, 8) for axis in range(12)]
-    topics = [TopicVectors(one.id, in_the_field(one.names), in_the_field(one.examples)) for one in given]
-    scorer = TopicScorer(topics, BACKGROUND)
-    said = scorer.probabilities(in_the_field(directions(60, seed=31, towards=3))) >= scorer.thresholds
-    assert said[:, 3].mean() > 0.9
-    assert said.sum(axis=1).mean() < 3
+def test_every_language_of_a_name_counts() -> None:
+    english, japanese = texts(1, seed=40, words=5), texts(1, seed=42, words=6)
+    scorer = TopicScorer([TopicReadings("both", [*english, *japanese], []), topic(1)], BACKGROUND)
+    said = scorer.evidence(texts(20, seed=43, words=6)).said[:, 0]
+    only_english = TopicScorer([TopicReadings("one", english, []), topic(1)], BACKGROUND)
+    assert (said > only_english.evidence(texts(20, seed=43, words=6)).said[:, 0]).all()
+
+
+@pytest.mark.parametrize(("examples", "topics"), [(0, 1), (2, 7), (16, 64), (40, 500)])
+def test_odds_lie_between_those_of_the_grid(examples: int, topics: int) -> None:
+    odds = np.random.default_rng(2).normal(size=(3, 4, 7)).astype(np.float32)
+    found = odds_for(odds, examples, topics)
+    assert (found >= odds.min(axis=(0, 1)) - 1e-6).all()
+    assert (found <= odds.max(axis=(0, 1)) + 1e-6).all()
+    assert np.allclose(odds_for(odds, 0, 1), odds[0, 0])
+    assert np.allclose(odds_for(odds, 40, 500), odds[-1, -1])
 
 
 def test_a_topic_alone_needs_no_other() -> None:
     scorer = TopicScorer([topic(2)], BACKGROUND)
-    assert (scorer.probabilities(directions(50, seed=5, towards=2)) >= scorer.thresholds).mean() > 0.9
+    assert (scorer.probabilities(texts(50, seed=5, towards=2)) >= scorer.thresholds).mean() > 0.8
 
 
 def test_an_answer_does_not_depend_on_the_texts_beside_it() -> None:
     scorer = TopicScorer([topic(0, 4), topic(1), topic(2, 16)], BACKGROUND)
-    texts = directions(77, seed=6)
-    together = scorer.probabilities(texts)
-    assert all((scorer.probabilities(texts[row : row + 1]) == together[row]).all() for row in range(len(texts)))
+    asked = texts(77, seed=6)
+    together = scorer.probabilities(asked)
+    assert all((scorer.probabilities(asked[row : row + 1]) == together[row]).all() for row in range(len(asked)))
+
+
+def test_a_text_without_words_says_nothing() -> None:
+    empty = Reading(directions(1, seed=7)[0], Words(np.zeros((0, WIDTH), np.float32), np.zeros(0, np.float32)))
+    assert np.isfinite(TopicScorer([topic(0), topic(1)], BACKGROUND).probabilities([empty])).all()
 
 
 def a_taxonomy(number: int = 3, *, examples: Sequence[str] = ("My points are gone.",), hidden: Sequence[str] = ()) -> WorkspaceTaxonomy:
@@ -105,13 +130,13 @@ def test_hidden_topics_are_not_found(annotator: Annotator) -> None:
 def test_texts_that_were_seen_do_not_go_through_the_model_again(annotator: Annotator) -> None:
     annotator.open(StoredWorkspaceModel(taxonomy=a_taxonomy(3)))
     asked: list[str] = []
-    embed = annotator._topics._embed
+    encode = annotator._topics._encode
 
-    def embed_and_note(texts: Sequence[str]) -> list[bytes]:
+    def encode_and_note(texts: Sequence[str]) -> list[Encoded]:
         asked.extend(texts)
-        return embed(texts)
+        return encode(texts)
 
-    annotator._topics._embed = embed_and_note
+    annotator._topics._encode = encode_and_note
     annotator.open(StoredWorkspaceModel(taxonomy=a_taxonomy(3)))
     assert asked == []
     annotator.open(StoredWorkspaceModel(taxonomy=a_taxonomy(4, examples=["My points are gone.", "new"])))

@@ -8,6 +8,7 @@ import pytest
 
 from nlp.adaptation import AdaptationInvalid, adaptation_content, open_adaptation
 from nlp.annotator import Annotator, TextInput
+from nlp.batching import Window
 from nlp.heads import Calibration
 from nlp.pooling import Pooled
 from nlp.workspace_model import PLAIN, WorkspaceModel, open_workspace_model
@@ -94,7 +95,7 @@ class Weather:
     ids = frozenset({"weather"})
     hidden = frozenset[str]()
 
-    def mentions(self, pooled: Pooled, spans: Sequence[Span]) -> Sequence[TopicMention]:
+    def mentions(self, pooled: Pooled, windows: Sequence[Window], spans: Sequence[Span]) -> Sequence[TopicMention]:
         assert pooled.whole.shape == (HIDDEN,)
         return [TopicMention("weather", 0.99999, "neutral", tuple(spans[:1]))]
 

@@ -9,6 +9,7 @@ import pytest
 
 from core.times import DAY, HOUR
 from nlp.adaptation import adaptation_content
+from nlp.batching import Window
 from nlp.heads import Calibration
 from nlp.pooling import Pooled
 from nlp.topics import load_taxonomy
@@ -69,7 +70,7 @@ class Topics:
     ids: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
 
-    def mentions(self, pooled: Pooled, spans: Sequence[Span]) -> Sequence[TopicMention]:
+    def mentions(self, pooled: Pooled, windows: Sequence[Window], spans: Sequence[Span]) -> Sequence[TopicMention]:
         return ()
 
 
