@@ -14,11 +14,12 @@ from api.rules import Watch, check_rule, fields_of, merge
 from api.schemas import EVERY_CALL, RuleFields, ScopeShape, problems, read_moment
 from api.services import Services, With
 from core.errors import InvalidInput
-from core.times import floor_to
+from core.times import HOUR, floor_to
 from insights.budget import MOST_SENSITIVE, calibrate, quiet_at
 from insights.replays import Replay, replay_all
 from insights.rules import beginnings, dense, is_watched, measured
-from insights.severity import severity
+from insights.severity import of_source, severity
+from insights.shape import replay_shapes
 from insights.spikes import Surge
 from insights.summary import summarize
 from nlp.topics import name_of
@@ -29,11 +30,14 @@ from store.records import Scope, TopicShare
 from store.rollups import grid, totals
 from store.rules import get_rule
 from store.scope import scope_key
+from store.shapes import hourly_shapes
 
 router = APIRouter(prefix="/v1/rules", tags=["rules"], route_class=Route, responses=problems(*EVERY_CALL, 404, 413, 415))
 MOST_WINDOWS = 50_000
 """Windows that one series is judged over: five years of hours."""
 MOST_SERIES = 200
+MOST_HOURS_OF_SHAPES = 100_000
+"""Of all sources together, which are replayed one after the other: 20 seconds."""
 MOST_TOPICS = 5
 
 
@@ -141,6 +145,8 @@ class Trial:
         stored = period(self._connection, self._workspace_id)
         # All that came before belongs to what is known of a series; windows before its first row do not.
         start = since if stored is None else min(floor_to(stored[0], watch.window), since)
+        if watch.measure == "shape":
+            return self._run_shapes(start, since, until, rule_id)
         found = grid(self._connection, self._workspace_id, watch.scope, watch.split_by, watch.measure, (start, until), watch.window)
         series = {key: windows for key, windows in sorted(found.items()) if windows and is_watched(watch.options, watch.split_by, key)}
         if len(series) > MOST_SERIES:
@@ -159,6 +165,22 @@ class Trial:
             since=(since - start) // watch.window,
         )
         return self._out(replay, [self._scope(key) for key in series], rule_id)
+
+    def _run_shapes(self, start: datetime, since: datetime, until: datetime, rule_id: str | None) -> BacktestOut:
+        watch, hours = self._watch, (until - start) // HOUR
+        found = hourly_shapes(self._connection, self._workspace_id, start, until, source=watch.scope.source)
+        split = watch.split_by or ("source",)
+        sources = sorted(source for source in found if is_watched(watch.options, split, (source,)))
+        if len(sources) * hours > MOST_HOURS_OF_SHAPES:
+            raise InvalidInput(
+                f"{len(sources):,} sources of {hours:,} hours are too much to try at once: narrow them by only, or shorten the stretch",
+                field="only",
+            )
+        if not sources:
+            return BacktestOut(alerts=[], pages_per_week=0.0, series=0)
+        series = [{(moment - start) // HOUR: shape for moment, shape in found[source].items()} for source in sources]
+        replay = replay_shapes(start, hours, series, watch.config, watch.seasons, since=(since - start) // HOUR)
+        return self._out(replay, [Scope(source=source) for source in sources], rule_id)
 
     def _out(self, replay: Replay, scopes: Sequence[Scope], rule_id: str | None) -> BacktestOut:
         budget, count, weeks = self._watch.budget, len(scopes), max(replay.weeks, 1e-9)
@@ -191,7 +213,7 @@ class Trial:
             rule=rule_id,
             rule_name="backtest",
             state="resolved",
-            severity=severity(peak),
+            severity=of_source(peak.observed) if measure == "shape" else severity(peak),
             started_at=surge.started_at,
             last_seen_at=surge.ended_at,
             ended_at=surge.ended_at,
@@ -211,7 +233,7 @@ class Trial:
 
     def _topics(self, scope: Scope, surge: Surge) -> list[TopicShare]:
         """Of what the peak's observed count speaks most."""
-        if scope.topic is not None:
+        if scope.topic is not None or self._watch.measure == "shape":
             return []
         counts = totals(self._connection, self._workspace_id, surge.peak.since, surge.peak.until, by="topic", scope=scope)
         shares = [TopicShare(topic, measured(count, self._watch.measure)) for topic, count in counts.items()]

@@ -28,6 +28,7 @@ from store.workspaces import get_workspace
 router = APIRouter(prefix="/v1/rules", tags=["rules"], route_class=Route, responses=problems(*EVERY_CALL))
 SPLITS = ("topic", "source", "language", "brand")
 BUCKET_MINUTES = 5
+HOUR_MINUTES = 60
 DAY_MINUTES = 1440
 MINUTE = timedelta(minutes=1)
 MOST_SHOWN = 20
@@ -268,6 +269,8 @@ def check_options(
         raise InvalidInput(
             "silence has no threshold: it is found from what is due; valid are a budget and a sensitivity", field="threshold"
         )
+    if fields.measure == "shape":
+        check_shape(fields, split_by)
     if fields.measure == "silence" and (fields.scope.topic is not None or "topic" in split_by):
         raise InvalidInput("a topic has no silence of its own; valid are sources, brands, languages and attributes", field="measure")
     return RuleOptions(
@@ -280,6 +283,19 @@ def check_options(
         schedule=tuple(check_hours(one) for one in fields.schedule),
         only=check_only(connection, services, workspace_id, fields.only, split_by),
     )
+
+
+def check_shape(fields: RuleFields, split_by: tuple[str, ...]) -> None:
+    """Raises InvalidInput for a rule on shape that is about anything but sources, or other windows than hours."""
+    fixed = [name for name in ("brand", "topic", "language") if getattr(fields.scope, name) is not None]
+    if fixed or fields.scope.attributes:
+        raise InvalidInput("a shape is that of a whole source; valid in scope is source alone", field="scope")
+    if split_by != (() if fields.scope.source else ("source",)):
+        raise InvalidInput('a shape is that of a source; valid is "split_by": ["source"], or one source in scope', field="split_by")
+    if fields.windows or fields.window_minutes != HOUR_MINUTES:
+        raise InvalidInput("a shape is judged by as many hours as hold enough rows: leave out window_minutes and windows", field="windows")
+    if fields.threshold is not None:
+        raise InvalidInput("a shape has no threshold; valid are a budget and a sensitivity", field="threshold")
 
 
 def check_hours(hours: HoursShape) -> Hours:

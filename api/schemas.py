@@ -190,7 +190,8 @@ class HoursShape(Body):
 class RuleFields(Body):
     measure: Measure = Field(
         default="negative",
-        description="Numbers of negative feedback, of complaints, of all feedback (volume); the share that is negative; a silent source.",
+        description="Numbers of negative feedback, of complaints, of all feedback (volume); the share that is negative; a source that is "
+        "silent, or changes shape.",
     )
     scope: ScopeShape = Field(default_factory=ScopeShape)
     split_by: list[str] = Field(default_factory=list, max_length=2, description="One series is watched for each value: topic, source, ...")

@@ -6,8 +6,8 @@ from typing import Literal
 
 from store.records import ChannelLanguage, Measure, Severity
 
-Kind = Literal["count", "share", "silence"]
-"""What the numbers of an alert are: so many, so many of so many, or too few."""
+Kind = Literal["count", "share", "silence", "shape"]
+"""What the numbers of an alert are: so many, so many of so many, too few, or so many of so many that are not what they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,14 @@ PHRASES: Mapping[ChannelLanguage, Mapping[Kind, Phrases]] = {
             past="The lack of {what} that began at {since}{ended}."
             " At its lowest there were {observed} in {within} where {around} {were} expected.",
         ),
+        "shape": Phrases(
+            subject="Changed {what}",
+            short="{observed} of {total} {texts} ({share}) unlike the usual ones",
+            present="{observed} of {total} {texts} ({share}) in {within} are unlike the usual ones, since {since}.",
+            ordinary="It is usually between {low} and {high}.",
+            past="The change of {what} that began at {since}{ended}."
+            " At its worst {observed} of {total} ({share}) were unlike the usual ones in {within}.",
+        ),
     },
     "ja": {
         "count": Phrases(
@@ -76,6 +84,14 @@ PHRASES: Mapping[ChannelLanguage, Mapping[Kind, Phrases]] = {
             present="{what}が{within}で{observed}件にとどまり（通常は{around}）、この状態が{since}から続いています。",
             ordinary="通常の範囲は{low}〜{high}件です。",
             past="{what}は通常に戻りました（{since}〜{until}）。最も少ないときで{within}に{observed}件、通常は{around}でした。",
+        ),
+        "shape": Phrases(
+            subject="{what}の変化",
+            short="{texts} {total}件のうち{observed}件（{share}）がいつもと違う内容",
+            present="{texts}は{within}で{total}件のうち{observed}件（{share}）がいつもと異なり、この状態が{since}から続いています。",
+            ordinary="通常の範囲は{low}〜{high}です。",
+            past="{what}の変化は収まりました（{since}〜{until}）。"
+            "最も多いときで{within}に{total}件のうち{observed}件（{share}）がいつもと異なりました。",
         ),
     },
 }
@@ -119,6 +135,7 @@ MANY: Mapping[ChannelLanguage, Mapping[Measure | None, str]] = {
         "volume": "{count} surges of feedback",
         "share": "{count} rising shares of negative feedback",
         "silence": "{count} silences",
+        "shape": "{count} changed sources",
         None: "{count} alerts",
     },
     "ja": {
@@ -127,6 +144,7 @@ MANY: Mapping[ChannelLanguage, Mapping[Measure | None, str]] = {
         "volume": "声の急増{count}件",
         "share": "否定的な声の割合の上昇{count}件",
         "silence": "声の減少{count}件",
+        "shape": "声の変化{count}件",
         None: "アラート{count}件",
     },
 }
@@ -143,8 +161,9 @@ NOUNS: Mapping[ChannelLanguage, Mapping[Measure, str]] = {
         "volume": "feedback",
         "share": "negative feedback",
         "silence": "texts",
+        "shape": "texts",
     },
-    "ja": {"negative": "否定的な声", "complaint": "苦情", "volume": "声", "share": "否定的な声", "silence": "声"},
+    "ja": {"negative": "否定的な声", "complaint": "苦情", "volume": "声", "share": "否定的な声", "silence": "声", "shape": "声"},
 }  # fmt: skip
 COUNTED: Mapping[Measure, str] = {"negative": "negative texts", "volume": "texts"}
 """English nouns after a number, where they are others."""

@@ -12,6 +12,8 @@ from insights.spikes import DAY, SPANS, SpikeConfig
 from store.records import Counts as Counted
 from store.records import Hours, Measure, RuleOptions, Workspace
 
+OF_SOURCES = frozenset({"silence", "shape"})
+"""Measures that say that a source is in trouble; what rests on that source is no surge meanwhile."""
 OF_SILENCE = (*SPANS[1:], DAY)
 """A quarter of an hour without a word is nothing."""
 

@@ -12,16 +12,21 @@ STEPS: tuple[tuple[Severity, float, float], ...] = (
 where three times as many people are concerned, a smaller ratio is as bad."""
 
 MISSED = 100
-"""So many that were due and did not come: a source that matters is silent."""
+"""So many that were due and did not come, or came as something else: a source that matters is in trouble."""
 
 
 def severity(finding: Finding) -> Severity:
     """`low` to `critical`, of a finding that counts voices: a hundred texts of one author are one, and reach nobody."""
     if finding.direction == "fall":
-        return "high" if -more(finding) >= MISSED else "medium"
+        return of_source(-more(finding))
     return next(
         (name for name, least_times, least_more in STEPS if times(finding) >= least_times and more(finding) >= least_more), "low"
     )  # fmt: skip
+
+
+def of_source(rows: float) -> Severity:
+    """Of a source of which so many rows are missed, or are not what they were."""
+    return "high" if rows >= MISSED else "medium"
 
 
 def times(finding: Finding) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from insights.shape import Part
 from insights.spikes import Finding
 from insights.wording import Style, present_sentences
 from store.records import Measure, Scope, TopicShare
@@ -54,3 +55,18 @@ def summarize(
     `topics`: largest first, of the windows that `finding.observed` counts. `names`: id -> name to show, for brands and topics.
     """
     return present_sentences(_Found(finding, measure, scope, started_at, topics), Style(names=names or {}))
+
+
+CHANGED = {
+    "language": ("The languages changed", "{}"),
+    "length": ("The lengths of the texts changed", "{} characters and more"),
+    "repeats": ("The same words come again and again", "{}"),
+}
+MOST_PARTS = 3
+
+
+def describe_change(face: str, parts: Sequence[Part]) -> str:
+    """What is otherwise in a source that changed shape, and what was usual: one sentence."""
+    what, name = CHANGED[face]
+    told = (f"{name.format(part.value)} {part.observed:,} (usually about {part.usual:,.0f})" for part in parts[:MOST_PARTS])
+    return f"{what}: {', '.join(told)}."

@@ -179,7 +179,9 @@ def past_sentences(alert: Figures, ended_at: datetime | None, style: Style) -> s
 def _kind(alert: Figures) -> Kind:
     if alert.measure == "silence":
         return "silence"
-    return "share" if alert.measure == "share" and alert.total else "count"
+    if not alert.total:
+        return "count"
+    return "shape" if alert.measure == "shape" else "share" if alert.measure == "share" else "count"
 
 
 def _parts(alert: Figures, style: Style) -> dict[str, str]:
@@ -202,7 +204,7 @@ def _parts(alert: Figures, style: Style) -> dict[str, str]:
         "figure": observed,
         "range": f"{expected} ({low:,.0f}–{high:,.0f})",
     }
-    if kind != "share":
+    if kind not in {"share", "shape"}:
         return parts
     share, usual, low_share, high_share = (percent(count / total, language) for count in (alert.observed, alert.expected, low, high))
     parts |= {"total": f"{total:,.0f}", "share": share, "usual": usual, "low": low_share, "high": high_share}

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, func, or_, select, update
 
 from core.errors import Conflict, NotFound
 from core.times import to_rfc3339
-from store.dialect import AnyRow, insert_into, json_has, row_id
+from store.dialect import AnyRow, UtcTime, insert_into, json_has, row_id
 from store.paging import open_cursor, seal_cursor
 from store.records import (
     ALERT_STATES,
@@ -27,7 +27,7 @@ from store.records import (
 )
 from store.scope import scope_key, scope_values, to_scope
 from store.tables import alert_transitions, alerts
-from store.transitions import CLOCK, DETECTOR, VALID, Step, note, take_turn, to_transition, transitions_of
+from store.transitions import CLOCK, DETECTOR, RULE, VALID, Step, note, take_turn, to_transition, transitions_of
 
 ANY_ALERT = AlertQuery()
 
@@ -158,7 +158,7 @@ def resolve_alerts_of_rule(connection: Connection, workspace_id: str, rule_id: s
     """End what a rule had opened, because it watches something else now, or nothing."""
     take_turn(connection, workspace_id)
     for alert in open_alerts(connection, workspace_id, rule_id):
-        _move(connection, alert, "resolved", "resolved", actor="rule", reason=reason, now=now)
+        _move(connection, alert, "resolved", "resolved", actor=RULE, reason=reason, now=now)
 
 
 def lock_alert(connection: Connection, alert: Alert) -> Alert:
@@ -184,6 +184,14 @@ def last_ended(connection: Connection, rule: Rule, scope: Scope) -> datetime | N
     """When the last alert of this rule and scope ended: what was paged for once never pages again."""
     ended: datetime | None = connection.scalar(select(func.max(alerts.c.ended_at)).where(_series(rule, scope)))
     return ended
+
+
+def ended_by_hand(connection: Connection, rule: Rule) -> dict[str, datetime]:
+    """Key of a scope -> when somebody resolved an alert of this rule on it last."""
+    mine = (alerts.c.workspace_id == int(rule.workspace_id)) & (alerts.c.rule_id == int(rule.id))
+    by_hand = (alert_transitions.c.event == "resolved") & alert_transitions.c.actor.not_in((DETECTOR, RULE))
+    query = select(alerts.c.scope_key, func.max(alert_transitions.c.at, type_=UtcTime)).join_from(alert_transitions, alerts)
+    return {row[0]: row[1] for row in connection.execute(query.where(mine, by_hand).group_by(alerts.c.scope_key))}
 
 
 def list_alerts(connection: Connection, workspace_id: str, asked: AlertQuery = ANY_ALERT, *, limit: int, cursor: str | None) -> AlertPage:

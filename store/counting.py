@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, case, delete, exists, func, insert, literal, or_, select, tuple_, update
 
 from core.times import BUCKET, DAY, HOUR, floor_to
 from store.buckets import REPOST_WITHIN
 from store.dialect import AnyRow, add_rows, before, unindexed
-from store.dimensions import ATTRIBUTE, facet_names
+from store.dimensions import ATTRIBUTE, LENGTH, facet_name, facet_names
 from store.query import Folded, InvalidQuery, Query, parse_query
 from store.rows import FEEDBACK, to_feedback
 from store.tables import annotation_topics, annotations, brands, feedback, feedback_brands, rollups
@@ -28,6 +28,10 @@ CELL = ("workspace_id", "grain", "dims", "bucket", "first", "second", *MEASURES)
 GRAINS = {5: BUCKET, 60: HOUR, 1440: DAY}
 """Minutes -> width."""
 ROWS_AT_ONCE = 2000
+LENGTHS = tuple(2**power for power in range(3, 13))
+"""Characters from which a text counts as longer: 8, 16, 32, ... 4,096."""
+
+LENGTHS_OF_SOURCES = facet_name(["source", LENGTH])
 
 Voice = tuple[str, bool, bool, bool]
 """What of a feedback is measured: sentiment, effective, complaint, late."""
@@ -85,12 +89,19 @@ def _rows_of(connection: Connection, workspace_id: int, buckets: Sequence[dateti
     )
     texts = FEEDBACK if with_texts else [feedback.c.id, feedback.c.source, feedback.c.attributes, feedback.c.live]
     spoken = [annotations.c.language.label("spoken"), annotations.c.sentiment, annotations.c.complaint]
+    length = length_of(feedback.c.text).label(LENGTH)
     return (
-        select(*texts, feedback.c.bucket, feedback.c.repost, *spoken, reposted.label("reposted"))
+        select(*texts, feedback.c.bucket, feedback.c.repost, *spoken, reposted.label("reposted"), length)
         .join_from(feedback, annotations, annotations.c.feedback_id == feedback.c.id)
         .where(feedback.c.workspace_id == workspace_id, feedback.c.bucket.in_(buckets))
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
+
+
+def length_of(text: ColumnElement[str]) -> ColumnElement[str]:
+    """The least length, in characters, of texts that count as this one does."""
+    longer = func.length(text)
+    return case(*((longer < limit, str(least)) for least, limit in pairwise((0, *LENGTHS))), else_=str(LENGTHS[-1]))
 
 
 def _topics_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
@@ -143,6 +154,7 @@ def _voices_of(
     values += [(ATTRIBUTE + name, row.attributes[name], whole) for name in sorted(attributes) if name in row.attributes]
     values = [one for one in values if one[1]]
     yield (row.bucket, "", "", ""), whole
+    yield (row.bucket, LENGTHS_OF_SOURCES, row.source, row.length), whole
     for name, value, voice in values:
         yield (row.bucket, name, value, ""), voice
     for (name, value, voice), (other, second, other_voice) in combinations(values, 2):

@@ -11,8 +11,8 @@ EmotionLabel = Literal["anger", "disgust", "fear", "joy", "sadness", "surprise",
 EMOTIONS: tuple[EmotionLabel, ...] = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
 Kind = Literal["review", "survey", "social", "support", "chat", "email", "other"]
 KINDS: tuple[Kind, ...] = ("review", "survey", "social", "support", "chat", "email", "other")
-Measure = Literal["negative", "complaint", "volume", "share", "silence"]
-MEASURES: tuple[Measure, ...] = ("negative", "complaint", "volume", "share", "silence")
+Measure = Literal["negative", "complaint", "volume", "share", "silence", "shape"]
+MEASURES: tuple[Measure, ...] = ("negative", "complaint", "volume", "share", "silence", "shape")
 """What a rule watches: how much is negative, a complaint, or said at all; the share that is negative; whether a source is silent."""
 KeyScope = Literal["classify", "ingest", "read", "manage", "admin"]
 KEY_SCOPES: tuple[KeyScope, ...] = ("classify", "ingest", "read", "manage", "admin")
@@ -597,6 +597,19 @@ class TrendPage:
 
     rows: tuple[TrendRow, ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a source brought in one stretch of time, as it was written: how many rows, and how they divide.
+
+    `repeats`: rows whose words came within the day before. `lengths`: by the least number of characters of their class.
+    """
+
+    rows: int = 0
+    repeats: int = 0
+    languages: Mapping[str, int] = field(default_factory=dict)
+    lengths: Mapping[str, int] = field(default_factory=dict)
 
 
 # --- surges ----------------------------------------------------------------------------------------------------------

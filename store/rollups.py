@@ -20,7 +20,7 @@ from store.workspaces import get_workspace
 
 GRAIN_OF: Final = {"5m": 5, "1h": 60, "1d": 1440}
 COLUMN_OF: Final[Mapping[Measure, str]] = {
-    "volume": "count", "negative": "negative", "complaint": "complaint", "share": "negative", "silence": "count",
+    "volume": "count", "negative": "negative", "complaint": "complaint", "share": "negative", "silence": "count", "shape": "count",
 }  # fmt: skip
 FOREVER: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 LARGEST_PAGE = 10_000

@@ -12,6 +12,8 @@ from store.tables import alert_transitions, workspaces
 
 DETECTOR = "detector"
 """The actor of what nobody did by hand."""
+RULE = "rule"
+"""The actor of what follows from a change of a rule."""
 CLOCK = "clock"
 """The actor of what came with time: the end of a snooze."""
 

@@ -1,20 +1,24 @@
 """Once a day the past is replayed for every rule that has a budget of false pages, and its threshold set by it."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
+from sqlalchemy import Connection
 
-from core.times import floor_to
+from core.times import HOUR, floor_to
 from insights.budget import calibrate
-from insights.replays import replay_all
+from insights.replays import Replay, replay_all
 from insights.rules import beginnings, budget_of, config_of, dense, is_watched, seasons_of
+from insights.shape import replay_shapes
 from store.database import Database
 from store.dimensions import scope_filters
 from store.model_changes import comparable_since
-from store.records import Calibration, Rule
+from store.records import Calibration, Rule, Workspace
 from store.rollups import grid
 from store.rules import calibrate_rule
+from store.shapes import hourly_shapes
 from store.workspaces import get_workspace
 from workers.sight import of_a_model
 
@@ -22,6 +26,8 @@ EVERY = timedelta(days=1)
 MOST_WINDOWS = 24 * 7 * 8
 """Eight weeks of hours; less of narrower windows."""
 MOST_SERIES = 2_000
+MOST_SOURCES = 50
+"""Of which the shape is replayed, one after the other: those with most rows."""
 
 
 def is_due(rule: Rule, now: datetime) -> bool:
@@ -46,19 +52,35 @@ def counts_by_model(rule: Rule) -> bool:
 
 def calibrated(database: Database, rule: Rule, sharing: int, now: datetime) -> Calibration:
     """What replaying the past makes of a rule's budget."""
+    with database.read() as connection:
+        workspace = get_workspace(connection, rule.workspace_id)
+        past = _shapes_of(connection, rule, workspace, now) if rule.measure == "shape" else _counts_of(connection, rule, workspace, now)
+    budget = budget_of(rule.options, workspace, sharing) or 0.0
+    known = max((past.until.timestamp() - first for first in past.firsts), default=0.0)
+    weeks = max(known / timedelta(days=7).total_seconds(), 1e-6)
+    threshold = calibrate(budget, len(past.firsts), weeks, past.replay.peaks)
+    return Calibration(now, budget, threshold.sensitivity, len(past.firsts), round(weeks, 3), threshold.pages)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A past up to `until`. `firsts`: when each series began, in seconds since 1970."""
+
+    replay: Replay
+    until: datetime
+    firsts: Sequence[float]
+
+
+def _counts_of(connection: Connection, rule: Rule, workspace: Workspace, now: datetime) -> Replayed:
     width = timedelta(minutes=rule.window_minutes)
     until = floor_to(now, width)
     since = until - MOST_WINDOWS * width
     split = [name for name in rule.split_by if name not in scope_filters(rule.scope)]
-    with database.read() as connection:
-        workspace = get_workspace(connection, rule.workspace_id)
-        found = grid(connection, rule.workspace_id, rule.scope, split, rule.measure, (since, until), width)
-        comparable = comparable_since(connection, rule.workspace_id) if counts_by_model(rule) else None
+    found = grid(connection, rule.workspace_id, rule.scope, split, rule.measure, (since, until), width)
+    comparable = comparable_since(connection, rule.workspace_id) if counts_by_model(rule) else None
     watched = [windows for key, windows in found.items() if is_watched(rule.options, split, key)]
     # A series that never had enough for an alert in all that time is no test that could fail.
     series = [windows for windows in watched if sum(own for own, _ in windows.values()) >= rule.least][:MOST_SERIES]
-    budget = budget_of(rule.options, workspace, sharing) or 0.0
-    config = config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least)
     firsts = beginnings(series, since, width)
     if comparable is not None:  # the step between two models is no surge, and would be the largest of all
         firsts = np.maximum(firsts, comparable.timestamp())
@@ -66,11 +88,23 @@ def calibrated(database: Database, rule: Rule, sharing: int, now: datetime) -> C
         since,
         width,
         dense(series, MOST_WINDOWS, shares=rule.measure == "share"),
-        config,
+        config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least),
         seasons=seasons_of(rule.options, workspace),
         first_seen=firsts,
     )
-    known = max((until.timestamp() - float(first) for first in firsts), default=0.0)
-    weeks = max(known / timedelta(days=7).total_seconds(), 1e-6)
-    threshold = calibrate(budget, len(series), weeks, replay.peaks)
-    return Calibration(now, budget, threshold.sensitivity, len(series), round(weeks, 3), threshold.pages)
+    return Replayed(replay, until, firsts.tolist())
+
+
+def _shapes_of(connection: Connection, rule: Rule, workspace: Workspace, now: datetime) -> Replayed:
+    until = floor_to(now, HOUR)
+    model = comparable_since(connection, rule.workspace_id)
+    since = until - MOST_WINDOWS * HOUR
+    if model is not None:
+        since = min(until, max(since, floor_to(model, HOUR) + HOUR))
+    found = hourly_shapes(connection, rule.workspace_id, since, until, source=rule.scope.source)
+    sources = [hours for source, hours in found.items() if rule.scope.source or is_watched(rule.options, rule.split_by, (source,))]
+    largest = sorted(sources, key=lambda hours: -sum(one.rows for one in hours.values()))[:MOST_SOURCES]
+    series = [{(start - since) // HOUR: shape for start, shape in hours.items()} for hours in largest]
+    config = config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least)
+    replay = replay_shapes(since, (until - since) // HOUR, series, config, seasons_of(rule.options, workspace))
+    return Replayed(replay, until, [min(hours).timestamp() for hours in largest])

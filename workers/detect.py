@@ -20,6 +20,7 @@ from workers import calibrate
 from workers.inhibit import Found, choose
 from workers.memory import Memory
 from workers.notify import tell
+from workers.shapes import look_at_shapes
 from workers.sight import Sight, look
 
 log = get_logger(__name__)
@@ -91,12 +92,13 @@ def missed(looked_at: datetime | None, now: datetime) -> list[datetime]:
 def _sights(database: Database, rule: Rule, now: datetime, topic_names: Mapping[str, str], memory: Memory) -> list[Sight]:
     """What changes something now, and what surged at a moment that nobody looked at."""
     before: dict[str, Sight] = {}
+    see = look_at_shapes if rule.measure == "shape" else look
     with database.read() as connection:
         for moment in missed(rule.looked_at, now):
-            for sight in look(connection, rule, moment, topic_names, memory):
+            for sight in see(connection, rule, moment, topic_names, memory):
                 if sight.alert is None and sight.finding.surging:
                     before.setdefault(scope_key(sight.scope), sight)
-        sights = list(look(connection, rule, now, topic_names, memory))
+        sights = list(see(connection, rule, now, topic_names, memory))
     seen = {scope_key(sight.scope) for sight in sights if sight.alert is not None or sight.finding.surging}
     return [*sights, *(sight for key, sight in before.items() if key not in seen)]
 

@@ -1,4 +1,4 @@
-"""Which of the series that surge at once page: the narrowest cause, and nothing that rests on a source that is silent."""
+"""Which of the series that surge at once page: the narrowest cause, and nothing that rests on a source that is silent or changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from insights.causes import Cause, merged, stand_ins
-from insights.rules import measured
+from insights.rules import OF_SOURCES, measured
 from store.alerts import open_alerts
 from store.dimensions import filters_scope, scope_filters
 from store.records import Alert, Rule
@@ -33,10 +33,10 @@ def choose(connection: Connection, rules: Sequence[Rule], found: Sequence[Found]
     if not found:
         return []
     opened = [(rule, alert) for rule in rules for alert in open_alerts(connection, rule.workspace_id, rule.id)]
-    silent = {alert.scope.source for rule, alert in opened if rule.measure == "silence"}
-    silent |= {one.sight.scope.source for one in found if one.rule.measure == "silence"}
-    rising = [one for one in found if one.rule.measure != "silence" and not _rests_on(one.sight, silent)]
-    already = [(rule, alert) for rule, alert in opened if rule.measure != "silence"]
+    troubled = {alert.scope.source for rule, alert in opened if rule.measure in OF_SOURCES}
+    troubled |= {one.sight.scope.source for one in found if one.rule.measure in OF_SOURCES}
+    rising = [one for one in found if one.rule.measure not in OF_SOURCES and not _rests_on(one.sight, troubled)]
+    already = [(rule, alert) for rule, alert in opened if rule.measure not in OF_SOURCES]
     causes = [_cause(one.rule, one.sight) for one in rising] + [_open_cause(rule, alert) for rule, alert in already]
     by_cause = {id(cause): one for cause, one in zip(causes, rising, strict=False)}
 
@@ -44,9 +44,9 @@ def choose(connection: Connection, rules: Sequence[Rule], found: Sequence[Found]
         return _shared(connection, one, by_cause[id(other)]) if id(other) in by_cause else 0.0
 
     stands_for = stand_ins(causes, shared)
-    quiet = [one for one in found if one.rule.measure == "silence"]
+    of_sources = [one for one in found if one.rule.measure in OF_SOURCES]
     standing = [_with_others(one, number, rising, stands_for) for number, one in enumerate(rising) if number not in stands_for]
-    return [*quiet, *standing]
+    return [*of_sources, *standing]
 
 
 def _cause(rule: Rule, sight: Sight) -> Cause:
@@ -79,8 +79,8 @@ def _with_others(one: Found, number: int, rising: Sequence[Found], stands_for: d
     return replace(one, sight=replace(one.sight, figures=replace(figures, why={**figures.why, "stands_for": named})))
 
 
-def _rests_on(sight: Sight, silent: set[str | None]) -> bool:
-    sources = silent - {None}
+def _rests_on(sight: Sight, troubled: set[str | None]) -> bool:
+    sources = troubled - {None}
     if not sources or sight.figures is None:
         return False
     parts = [part for part in sight.figures.why.get("contributions", ()) if part["dimension"] == "source"]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from insights.shape import ShapeDetector
 from insights.share_detector import ShareDetector
 from insights.spikes import Detector
 
@@ -14,6 +15,19 @@ MOST_REMEMBERED = 20_000
 """Series of all rules; each takes some kilobytes."""
 LOOKS_BACK_EVERY = timedelta(minutes=5)
 """An import, an erasure or another annotation of the past is noticed so soon; until then the past is as it was."""
+
+
+@dataclass
+class ShapePast:
+    """One rule's on the shape of sources: detectors by source, each with when its past begins. `learned`: rows of each source."""
+
+    of: object
+    begin: datetime
+    frontier: datetime
+    checked_at: datetime
+    detectors: dict[str, ShapeDetector] = field(default_factory=dict)
+    began: dict[str, datetime] = field(default_factory=dict)
+    learned: Mapping[Key, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -37,6 +51,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._pasts: dict[str, Past] = {}
+        self.shapes: dict[str, ShapePast] = {}
 
     def past(self, rule_id: str) -> Past | None:
         return self._pasts.get(rule_id)
@@ -50,3 +65,4 @@ class Memory:
         """Keep what these rules remember."""
         kept = frozenset(rule_ids)
         self._pasts = {key: past for key, past in self._pasts.items() if key in kept}
+        self.shapes = {key: past for key, past in self.shapes.items() if key in kept}

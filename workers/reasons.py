@@ -61,8 +61,8 @@ def reasons(
     figures["observed"] |= {"effective": loud.effective, "authors": loud.authors}
     figures["effective"] = {"usual_share": usual, "expected": judged.expected, "p_value": p_value}
     figures["severity"] = {"level": severity(judged), "of_rows": severity(seen), "times": times(judged), "more": more(judged)}
-    figures |= {"threshold": _threshold(rule), "contributions": _contributions(connection, rule, workspace, scope, seen, learned)}
-    figures["texts"] = _texts(connection, rule.workspace_id, rows)
+    figures |= {"threshold": threshold_of(rule), "contributions": _contributions(connection, rule, workspace, scope, seen, learned)}
+    figures["texts"] = texts_to_read(connection, rule.workspace_id, rows)
     return Reasons(figures, judged, pages)
 
 
@@ -85,7 +85,7 @@ def _usual_share(connection: Connection, rule: Rule, scope: Scope, seen: Finding
     return sum(one.effective for one in loud) / sum(one.raw for one in loud)
 
 
-def _threshold(rule: Rule) -> dict[str, Any]:
+def threshold_of(rule: Rule) -> dict[str, Any]:
     calibration = rule.calibration
     return {
         "sensitivity": rule.sensitivity,
@@ -118,7 +118,7 @@ def _measured(connection: Connection, rule: Rule, scope: Scope, stretch: tuple[d
     return {value: measured(counts, rule.measure) for value, counts in counted.items()}
 
 
-def _texts(connection: Connection, workspace_id: str, rows: list[Voice]) -> dict[str, list[str]]:
+def texts_to_read(connection: Connection, workspace_id: str, rows: list[Voice]) -> dict[str, list[str]]:
     """Only ids: what customers wrote stays where erasing finds it."""
     ids = [one.feedback_id for one in rows]
     likely = typical(texts_of(connection, workspace_id, ids[:MOST_READ])) if ids else []

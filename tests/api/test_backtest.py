@@ -8,8 +8,8 @@ import pytest
 from store.database import Database
 from store.records import Workspace
 from tests.api.client import Client
-from tests.api.counted import days_of_complaints, put
-from tests.builders import NOW
+from tests.api.counted import count_all, days_of_complaints, put
+from tests.builders import NOW, store_annotated
 
 SURGE = NOW - timedelta(days=1, hours=3)
 
@@ -75,7 +75,11 @@ def test_an_empty_workspace_has_no_surges(api: Client) -> None:
         ({"scope": {"topic": "delivery"}, "split_by": ["topic"]}, 422, "nothing to split by"),
         ({"window_minutes": 5, "from": "1971-01-01"}, 422, "more than 50,000 windows"),
         ({"sensitivity": 0}, 422, "greater than 0"),
-        ({"measure": "anger"}, 422, "'negative', 'complaint', 'volume', 'share' or 'silence'"),
+        ({"measure": "shape"}, 422, 'valid is "split_by": ["source"]'),
+        ({"measure": "shape", "split_by": ["source"], "scope": {"language": "de"}}, 422, "valid in scope is source alone"),
+        ({"measure": "shape", "split_by": ["source"], "window_minutes": 15}, 422, "leave out window_minutes"),
+        ({"measure": "shape", "split_by": ["source"], "threshold": 3}, 422, "a shape has no threshold"),
+        ({"measure": "anger"}, 422, "'negative', 'complaint', 'volume', 'share', 'silence' or 'shape'"),
     ],
 )
 def test_a_bad_rule_is_told_what_is_valid(flown: Client, body: dict[str, Any], status: int, reason: str) -> None:
@@ -97,6 +101,18 @@ def test_a_preview_says_when_a_rule_would_have_paged_and_with_which_budget_not(f
 @pytest.mark.parametrize("measure", ["negative", "complaint", "volume", "share", "silence"])
 def test_every_measure_can_be_tried(flown: Client, measure: str) -> None:
     assert backtest(flown, measure=measure, timezone="America/New_York", country="US")["series"] == 1
+
+
+def test_the_shape_of_sources_can_be_tried_on_live_rows(api: Client, database: Database, workspace: Workspace) -> None:
+    rows = days_of_complaints("Delta", days=1, per_hour=20)
+    put(database, workspace.id, rows[: len(rows) // 2])
+    assert backtest(api, measure="shape", split_by=["source"])["series"] == 0
+    with database.write() as connection:
+        store_annotated(connection, workspace.id, rows[-20:], live=True)
+    count_all(database)
+    found = backtest(api, measure="shape", split_by=["source"])
+    assert (found["series"], found["alerts"]) == (1, [])
+    assert backtest(api, measure="shape", scope={"source": "api"})["series"] == 1
 
 
 def test_tries_only_the_values_that_are_named(flown: Client) -> None:

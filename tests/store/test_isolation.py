@@ -22,6 +22,7 @@ from store import (
     rollups,
     rules,
     search,
+    shapes,
     silences,
     sources,
 )
@@ -122,6 +123,7 @@ READS: dict[str, tuple[Read, object]] = {
     "live_series": (lambda c, w, i: rollups.live_series(c, w, Scope(), "volume", DAY_AGO, NOW, timedelta(days=1)), [(DAY_AGO, 0)]),
     "grid": (lambda c, w, i: rollups.grid(c, w, Scope(), ["topic"], "volume", (DAY_AGO, NOW), timedelta(hours=1)), {}),
     "sums": (lambda c, w, i: rollups.sums(c, w, Scope(), ["topic"], "volume", (DAY_AGO, NOW)), {}),
+    "hourly_shapes": (lambda c, w, i: shapes.hourly_shapes(c, w, DAY_AGO, NOW), {}),
     "known_sources": (lambda c, w, i: list(sources.known_sources(c, w)), []),
     "first_seen": (lambda c, w, i: rollups.first_seen(c, w, Scope()), None),
     "scopes": (lambda c, w, i: rollups.scopes(c, w, ["topic"], Scope(), DAY_AGO, NOW), []),
@@ -206,6 +208,7 @@ def test_every_reading_function_is_asked() -> None:
         rollups,
         rules,
         search,
+        shapes,
         sources,
     )
     changing = ("create_", "update_", "delete_", "add_", "save_", "ensure_", "complete_", "claim_", "resolve_", "ask_", "begin_")
