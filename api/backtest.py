@@ -1,7 +1,8 @@
 """POST /v1/rules/backtest: what a rule would have found in the stored history, by the very code that watches live."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -9,35 +10,24 @@ from sqlalchemy import Connection
 
 from api.alerts import AlertOut, TopicShareOut
 from api.auth import Caller, Reader
+from api.history import History, Paged, Party, outcome, rivals_of
 from api.route import Route
 from api.rules import Watch, check_rule, fields_of, merge
 from api.schemas import EVERY_CALL, RuleFields, ScopeShape, problems, read_moment
 from api.services import Services, With
-from core.errors import InvalidInput
-from core.times import HOUR, floor_to
 from insights.budget import MOST_SENSITIVE, calibrate, quiet_at
-from insights.replays import Replay, replay_all
-from insights.rules import beginnings, dense, is_watched, measured
+from insights.rules import measured
 from insights.severity import of_source, severity
-from insights.shape import replay_shapes
 from insights.spikes import Surge
 from insights.summary import summarize
 from nlp.topics import name_of
 from store.brands import list_brands
-from store.dimensions import filters_scope, scope_filters
-from store.feedback import period
 from store.records import Scope, TopicShare
-from store.rollups import grid, totals
+from store.rollups import totals
 from store.rules import get_rule
 from store.scope import scope_key
-from store.shapes import hourly_shapes
 
 router = APIRouter(prefix="/v1/rules", tags=["rules"], route_class=Route, responses=problems(*EVERY_CALL, 404, 413, 415))
-MOST_WINDOWS = 50_000
-"""Windows that one series is judged over: five years of hours."""
-MOST_SERIES = 200
-MOST_HOURS_OF_SHAPES = 100_000
-"""Of all sources together, which are replayed one after the other: 20 seconds."""
 MOST_TOPICS = 5
 
 
@@ -79,7 +69,11 @@ class BacktestOut(BaseModel):
     quiet_budget: float | None = Field(
         default=None, description="The largest budget at which none of these alerts would have come; null when none came at any."
     )
-    budgets: list[BudgetOut] = Field(default_factory=list, description="How often it would have paged with other budgets.")
+    budgets: list[BudgetOut] = Field(
+        default_factory=list, description="How often it would have paged at most with other budgets: reposts and other rules aside."
+    )
+    reposts: int = Field(default=0, description="Surges of reposts and loud authors alone, which page nobody.")
+    inhibited: int = Field(default=0, description="Surges that an alert of another enabled rule stands for, narrower or noticed before.")
 
 
 @router.post("/backtest", summary="What a rule would have found in the stored history")
@@ -99,10 +93,18 @@ def tried(body: BacktestIn, caller: Caller, services: Services) -> BacktestOut:
     with services.database.read() as connection:
         fields = asked(connection, caller.workspace_id, body)
         trial = Trial(connection, services, caller.workspace_id, check_rule(connection, services, caller.workspace_id, fields))
-        stretch = trial.stretch(read_moment(body.since, "from"), read_moment(body.until, "to"))
+        stretch = trial.history.stretch(read_moment(body.since, "from"), read_moment(body.until, "to"))
         if stretch is None:
             return BacktestOut(alerts=[], pages_per_week=0.0, series=0)
-        return trial.run(*stretch, rule_id=body.rule)
+        return trial.run(*stretch, rule_id=body.rule, told=told(connection, caller.workspace_id, body))
+
+
+def told(connection: Connection, workspace_id: str, body: BacktestIn) -> frozenset[str]:
+    """Ids of the channels that would hear of its alerts."""
+    given = body.channels if isinstance(body, PreviewIn) else None
+    if given is None and body.rule is not None:
+        return frozenset(get_rule(connection, workspace_id, body.rule).channels)
+    return frozenset(given or ())
 
 
 def asked(connection: Connection, workspace_id: str, body: BacktestIn) -> RuleFields:
@@ -117,80 +119,27 @@ class Trial:
     """One rule over one stretch of history."""
 
     def __init__(self, connection: Connection, services: Services, workspace_id: str, watch: Watch) -> None:
-        self._connection = connection
-        self._workspace_id = workspace_id
-        self._watch = watch
+        self._connection, self._services, self._workspace_id, self._watch = connection, services, workspace_id, watch
+        self.history = History(connection, workspace_id, watch)
         self._names = {brand.id: brand.name for brand in list_brands(connection, workspace_id)}
         self._names |= {topic.id: name_of(topic) for topic in services.topics_of(connection, workspace_id).topics}
 
-    def stretch(self, since: datetime | None, until: datetime | None) -> tuple[datetime, datetime] | None:
-        """What to judge, in whole windows; None when nothing is stored. Raises InvalidInput when it is too long, or the wrong way round."""
-        stored = period(self._connection, self._workspace_id)
-        if stored is None:
-            return None
-        window = self._watch.window
-        first, last = (
-            floor_to(since or stored[0], window),
-            floor_to((until or stored[1]) - timedelta(microseconds=1 if until else 0), window) + window,
-        )
-        if first >= last:
-            raise InvalidInput("from must be before to", field="from")
-        if (last - min(first, stored[0])) / window > MOST_WINDOWS:
-            raise InvalidInput(f"more than {MOST_WINDOWS:,} windows; choose a longer window or a shorter stretch", field="window_minutes")
-        return first, last
-
-    def run(self, since: datetime, until: datetime, *, rule_id: str | None) -> BacktestOut:
+    def run(self, since: datetime, until: datetime, *, rule_id: str | None, told: frozenset[str]) -> BacktestOut:
         """Raises InvalidInput when the rule splits into more series than one call can judge."""
-        watch = self._watch
-        stored = period(self._connection, self._workspace_id)
-        # All that came before belongs to what is known of a series; windows before its first row do not.
-        start = since if stored is None else min(floor_to(stored[0], watch.window), since)
-        if watch.measure == "shape":
-            return self._run_shapes(start, since, until, rule_id)
-        found = grid(self._connection, self._workspace_id, watch.scope, watch.split_by, watch.measure, (start, until), watch.window)
-        series = {key: windows for key, windows in sorted(found.items()) if windows and is_watched(watch.options, watch.split_by, key)}
-        if len(series) > MOST_SERIES:
-            raise InvalidInput(
-                f"split_by makes {len(series):,} series; at most {MOST_SERIES} are tried at once: narrow the scope", field="split_by"
-            )
-        if not series:
+        replayed = self.history.replay(since, until)
+        if replayed is None:
             return BacktestOut(alerts=[], pages_per_week=0.0, series=0)
-        replay = replay_all(
-            start,
-            watch.window,
-            dense(list(series.values()), (until - start) // watch.window, shares=watch.measure == "share"),
-            watch.config,
-            seasons=watch.seasons,
-            first_seen=beginnings(list(series.values()), start, watch.window),
-            since=(since - start) // watch.window,
-        )
-        return self._out(replay, [self._scope(key) for key in series], rule_id)
-
-    def _run_shapes(self, start: datetime, since: datetime, until: datetime, rule_id: str | None) -> BacktestOut:
-        watch, hours = self._watch, (until - start) // HOUR
-        found = hourly_shapes(self._connection, self._workspace_id, start, until, source=watch.scope.source)
-        split = watch.split_by or ("source",)
-        sources = sorted(source for source in found if is_watched(watch.options, split, (source,)))
-        if len(sources) * hours > MOST_HOURS_OF_SHAPES:
-            raise InvalidInput(
-                f"{len(sources):,} sources of {hours:,} hours are too much to try at once: narrow them by only, or shorten the stretch",
-                field="only",
-            )
-        if not sources:
-            return BacktestOut(alerts=[], pages_per_week=0.0, series=0)
-        series = [{(moment - start) // HOUR: shape for moment, shape in found[source].items()} for source in sources]
-        replay = replay_shapes(start, hours, series, watch.config, watch.seasons, since=(since - start) // HOUR)
-        return self._out(replay, [Scope(source=source) for source in sources], rule_id)
-
-    def _out(self, replay: Replay, scopes: Sequence[Scope], rule_id: str | None) -> BacktestOut:
+        scopes, replay = replayed
         budget, count, weeks = self._watch.budget, len(scopes), max(replay.weeks, 1e-9)
-        sensitivity = self._watch.config.sensitivity
+        sensitivity, peaks_at = self._watch.config.sensitivity, cache(replay.peaks)
         if budget is not None:
-            sensitivity = calibrate(budget, count, weeks, replay.peaks).sensitivity
-        alerts = [self._shown(scopes[lane], surge, rule_id) for lane, surge in replay.surges(sensitivity)]
-        alerts.sort(key=lambda alert: (alert.started_at, alert.p_value))
+            sensitivity = calibrate(budget, count, weeks, peaks_at).sensitivity
+        surges = [(scopes[lane], surge) for lane, surge in replay.surges(sensitivity)]
+        rivals = rivals_of(self._connection, self._services, self._workspace_id, rule_id, (since, until)) if surges else []
+        found = outcome(Party(self.history, told, sensitivity, surges), rivals)
+        alerts = sorted((self._shown(one, rule_id) for one in found.pages), key=lambda alert: (alert.started_at, alert.p_value))
         plain = self._watch.options.threshold is not None
-        peaks = [] if plain else replay.peaks(MOST_SENSITIVE)
+        peaks = [] if plain else peaks_at(MOST_SENSITIVE)
         return BacktestOut(
             alerts=alerts,
             pages_per_week=round(len(alerts) / weeks, 4),
@@ -199,21 +148,20 @@ class Trial:
             budget=None if budget is None else round(budget, 4),
             sensitivity=None if plain else sensitivity,
             quiet_budget=round(quiet_at(peaks, count), 6) if peaks else None,
-            budgets=[] if plain else [tried_budget(one, count, weeks, replay) for one in BUDGETS],
+            budgets=[] if plain else [tried_budget(one, count, weeks, peaks_at) for one in BUDGETS],
+            reposts=found.quiet,
+            inhibited=found.inhibited,
         )
 
-    def _scope(self, key: tuple[str, ...]) -> Scope:
-        return filters_scope(scope_filters(self._watch.scope) | dict(zip(self._watch.split_by, key, strict=True)))
-
-    def _shown(self, scope: Scope, surge: Surge, rule_id: str | None) -> BacktestAlert:
-        peak, measure = surge.peak, self._watch.measure
+    def _shown(self, paged: Paged, rule_id: str | None) -> BacktestAlert:
+        scope, surge, peak, measure = paged.scope, paged.surge, paged.surge.peak, self._watch.measure
         topics = self._topics(scope, surge)
         return BacktestAlert(
             id=f"{surge.started_at:%Y-%m-%dT%H:%MZ} {scope_key(scope)}",
             rule=rule_id,
             rule_name="backtest",
             state="resolved",
-            severity=of_source(peak.observed) if measure == "shape" else severity(peak),
+            severity=of_source(peak.observed) if measure == "shape" else severity(paged.voices),
             started_at=surge.started_at,
             last_seen_at=surge.ended_at,
             ended_at=surge.ended_at,
@@ -243,7 +191,7 @@ class Trial:
 BUDGETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 
 
-def tried_budget(budget: float, series: int, weeks: float, replay: Replay) -> BudgetOut:
+def tried_budget(budget: float, series: int, weeks: float, peaks: Callable[[float], Sequence[float]]) -> BudgetOut:
     """What a budget would have led to."""
-    found = calibrate(budget, series, weeks, replay.peaks)
+    found = calibrate(budget, series, weeks, peaks)
     return BudgetOut(budget=budget, sensitivity=found.sensitivity, pages_per_week=round(found.pages / weeks, 4))

@@ -223,15 +223,24 @@ def _say_left_out(outcome: Outcome) -> None:
 def backtest(
     series: Annotated[str, typer.Argument(help="CSV with `timestamp,value` or `timestamp,value,total`; - is standard input.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")] = None,
+    timezone: Annotated[str, typer.Option(metavar="ZONE", help="Whose hours and weekdays count: Asia/Tokyo.")] = "UTC",
+    country: Annotated[str | None, typer.Option(metavar="CODE", help="Whose holidays count: JP, DE-BY.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0.01, max=100, help="Pages a week that may come for nothing; the past is replayed for it every day.")
+    ] = None,
+    share: Annotated[bool, typer.Option("--share", help="Judge `value` as a part of `total`: more talk is not more anger.")] = False,
 ) -> None:
     """Write `timestamp,value,expected,score,alert` for each row, judged by nothing but the rows before it."""
-    from insights.backtest import COLUMNS, backtest_rows, read_inputs
+    from insights.backtest import COLUMNS, BacktestOptions, backtest_rows, read_inputs
+    from insights.seasons import Seasons, check_country, check_zone
 
     quiet_logs(load_settings())
+    seasons = Seasons(check_zone(timezone), None if country is None else check_country(country))
+    options = BacktestOptions(seasons=seasons, budget=budget, share=share)
     with _lines_of(series) as lines, _written_to(output) as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for row in backtest_rows(read_inputs(lines)):
+        for row in backtest_rows(read_inputs(lines), options):
             writer.writerow(row.cells())
 
 

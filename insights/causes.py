@@ -2,9 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+USUAL_OF = timedelta(days=7)
 EXPLAINS = 0.5
 """From this part of the excess on, one series is the cause of another's surge."""
+
+
+Stretch = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,18 @@ def stand_ins(causes: Sequence[Cause], shared: Callable[[Cause, Cause], float]) 
         else:
             stands_for[number] = by
     return stands_for
+
+
+def shared_excess(
+    one: Mapping[str, str], other: Mapping[str, str], stretch: Stretch, count: Callable[[dict[str, str], Stretch], float]
+) -> float:
+    """How much of the excess of `other` in a stretch of time is feedback that `one` counts as well. `count`: what these dimensions and
+    values hold in a stretch."""
+    both = merged(one, other)
+    if both is None:
+        return 0.0
+    since, until = stretch
+    return count(both, stretch) - count(both, (since - USUAL_OF, since)) * ((until - since) / USUAL_OF)
 
 
 def merged(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str] | None:

@@ -35,6 +35,11 @@ def measured(counts: Counted, measure: Measure) -> int:
     return {"negative": counts.negative, "share": counts.negative, "complaint": counts.complaint}.get(measure, counts.count)
 
 
+def counts_voices(measure: Measure, options: RuleOptions) -> bool:
+    """Whether reposts and loud authors decide if a rule pages."""
+    return measure in {"negative", "complaint", "volume"} and options.threshold is None
+
+
 def is_watched(options: RuleOptions, split_by: Sequence[str], values: Sequence[str]) -> bool:
     """Whether a rule watches the series of these values, one for each dimension that it splits by."""
     return all(value in options.only.get(name, (value,)) for name, value in zip(split_by, values, strict=True))

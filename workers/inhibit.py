@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
-from insights.causes import Cause, merged, stand_ins
+from insights.causes import Cause, shared_excess, stand_ins
 from insights.rules import OF_SOURCES, measured
 from store.alerts import open_alerts
 from store.dimensions import filters_scope, scope_filters
@@ -15,7 +15,6 @@ from store.rollups import totals
 from store.scope import scope_values
 from workers.sight import Sight
 
-USUAL_OF = timedelta(days=7)
 RESTS_ON = 0.5
 """A spike of which this part comes from one source rests on it."""
 
@@ -59,15 +58,12 @@ def _open_cause(rule: Rule, alert: Alert) -> Cause:
 
 
 def _shared(connection: Connection, one: Cause, other: Found) -> float:
-    """How much of the excess of `other` is feedback that `one` counts as well."""
-    both = merged(one.filters, scope_filters(other.sight.scope))
-    if both is None:
-        return 0.0
-    seen, rule, scope = other.sight.finding, other.rule, filters_scope(both)
-    now = totals(connection, rule.workspace_id, seen.since, seen.until, scope=scope)[""]
-    before = totals(connection, rule.workspace_id, seen.since - USUAL_OF, seen.since, scope=scope)[""]
-    usual = measured(before, rule.measure) * (seen.until - seen.since) / USUAL_OF
-    return measured(now, rule.measure) - usual
+    seen, rule = other.sight.finding, other.rule
+
+    def count(both: dict[str, str], stretch: tuple[datetime, datetime]) -> int:
+        return measured(totals(connection, rule.workspace_id, *stretch, scope=filters_scope(both))[""], rule.measure)
+
+    return shared_excess(one.filters, scope_filters(other.sight.scope), (seen.since, seen.until), count)
 
 
 def _with_others(one: Found, number: int, rising: Sequence[Found], stands_for: dict[int, int]) -> Found:

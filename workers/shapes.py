@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from core.times import BUCKET, HOUR, floor_to
 from insights.arithmetic import arithmetic
 from insights.budget import discoveries
+from insights.replays import ANYTHING
 from insights.rules import config_of, is_on, is_watched, seasons_of
 from insights.severity import of_source
 from insights.shape import Change, ShapeDetector
@@ -37,7 +38,8 @@ class ShapeEye:
     def __init__(self, connection: Connection, rule: Rule, now: datetime, memory: Memory) -> None:
         self._connection, self._rule, self._now, self._memory = connection, rule, now, memory
         workspace = get_workspace(connection, rule.workspace_id)
-        self._config = config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least)
+        # Whatever might page is let through: of sources that change together `discoveries` takes more than of one.
+        self._config = config_of(rule.measure, rule.options, sensitivity=ANYTHING, least=rule.least)
         self._seasons = seasons_of(rule.options, workspace)
         self._until = floor_to(now, BUCKET) + BUCKET
         self._settled = floor_to(self._until - SETTLED, HOUR)

@@ -8,7 +8,7 @@ import pytest
 from store.database import Database
 from store.records import Workspace
 from tests.api.client import Client
-from tests.api.counted import count_all, days_of_complaints, put
+from tests.api.counted import count_all, days_of_complaints, put, said
 from tests.builders import NOW, store_annotated
 
 SURGE = NOW - timedelta(days=1, hours=3)
@@ -101,6 +101,32 @@ def test_a_preview_says_when_a_rule_would_have_paged_and_with_which_budget_not(f
 @pytest.mark.parametrize("measure", ["negative", "complaint", "volume", "share", "silence"])
 def test_every_measure_can_be_tried(flown: Client, measure: str) -> None:
     assert backtest(flown, measure=measure, timezone="America/New_York", country="US")["series"] == 1
+
+
+def test_a_text_that_is_copied_pages_nobody(api: Client, database: Database, workspace: Workspace) -> None:
+    copies = [
+        said("the parcel is late again, what a shame", "negative", "delivery", at=SURGE + n * timedelta(minutes=1)) for n in range(40)
+    ]
+    put(database, workspace.id, days_of_complaints("Delta", days=8, per_hour=2) + copies)
+    found = backtest(api)
+    assert (found["alerts"], found["reposts"], found["pages_per_week"]) == ([], 1, 0.0)
+
+
+def test_a_surge_that_another_rule_explains_is_told_by_that_rule(flown: Client) -> None:
+    assert len(backtest(flown)["alerts"]) == 1
+    narrow = flown.post("/v1/rules", json={"name": "airlines", "split_by": ["attributes.airline"]}).json()["id"]
+    wide = backtest(flown)
+    assert (wide["alerts"], wide["inhibited"], wide["pages_per_week"]) == ([], 1, 0.0)
+    assert len(backtest(flown, rule=narrow)["alerts"]) == 1
+    flown.patch(f"/v1/rules/{narrow}", json={"enabled": False})
+    assert (len(backtest(flown)["alerts"]), backtest(flown)["inhibited"]) == (1, 0)
+
+
+def test_a_rule_whose_channel_hears_of_no_other_pages_by_itself(flown: Client) -> None:
+    channel = flown.post("/v1/channels", json={"name": "desk", "url": "https://hooks.example.com/a"}).json()["id"]
+    flown.post("/v1/rules", json={"name": "airlines", "split_by": ["attributes.airline"]})
+    preview = flown.post("/v1/rules/preview", json={"name": "all", "channels": [channel]}).json()
+    assert (len(preview["alerts"]), preview["inhibited"]) == (1, 0)
 
 
 def test_the_shape_of_sources_can_be_tried_on_live_rows(api: Client, database: Database, workspace: Workspace) -> None:

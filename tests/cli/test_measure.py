@@ -42,6 +42,29 @@ def test_a_series_may_come_by_pipe_and_go_to_a_file(koe: Koe, tmp_path: Path) ->
     assert len((tmp_path / "judged.csv").read_text().splitlines()) == 241
 
 
+def test_takes_a_time_zone_a_country_a_budget_and_shares(quick: Koe, tmp_path: Path) -> None:
+    file = series(tmp_path / "series.csv")
+    known = quick("backtest", file, "--timezone", "Asia/Tokyo", "--country", "JP", "--budget", "0.5")
+    assert [row["timestamp"] for row in csv.DictReader(known.out.splitlines()) if row["alert"] == "1"] == ["2026-01-09T08:00:00Z"]
+    lines = file.read_text().splitlines()
+    shares = [lines[0] + ",total", *(f"{line},{600 if line.endswith(',60') else 50}" for line in lines[1:])]
+    (tmp_path / "shares.csv").write_text("\n".join(shares))
+    assert ",1\n" not in quick("backtest", "shares.csv", "--share").out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--timezone", "Tokio"), "unknown time zone 'Tokio'"),
+        (("--country", "Japan"), "unknown country"),
+        (("--share",), "has no total; valid is a part of a total"),
+    ],
+)
+def test_an_option_that_is_wrong_is_told_what_is_valid(quick: Koe, tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    outcome = quick("backtest", series(tmp_path / "series.csv"), *options)
+    assert (outcome.code, message in outcome.err) == (2, True), outcome.err
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

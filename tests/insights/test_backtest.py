@@ -1,13 +1,16 @@
 """`koe backtest`: what is read, what is refused, and that a row is judged by its past alone."""
 
 import math
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from core.errors import InvalidInput
 from core.times import parse_time
-from insights.backtest import BacktestInput, backtest_rows, read_inputs
+from insights.backtest import BacktestInput, BacktestOptions, backtest_rows, read_inputs
+from insights.seasons import Seasons, is_holiday
+from tests.insights.series import noisy
 from tests.shared import shared_file
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -81,3 +84,48 @@ def test_finds_both_surges_of_a_real_series_and_pages_for_little_else() -> None:
     inside = [sum(parse_time(start) <= page <= parse_time(end) for page in pages) for start, end in windows]
     assert min(inside) >= 1
     assert len(pages) <= sum(inside) + 6
+
+
+def hours(values: list[float], totals: list[float] | None = None) -> list[BacktestInput]:
+    return [BacktestInput(START + n * timedelta(hours=1), value, None if totals is None else totals[n]) for n, value in enumerate(values)]
+
+
+def pages(rows: list[BacktestInput], options: BacktestOptions) -> list[int]:
+    return [number for number, row in enumerate(backtest_rows(rows, options)) if row.alert]
+
+
+def test_the_share_of_a_total_pages_for_anger_and_not_for_talk() -> None:
+    values, totals = [4.0 + n % 3 for n in range(600)], [40.0] * 600
+    values[480], totals[480] = 50.0, 400.0
+    values[550] = 28.0
+    assert pages(hours(values, totals), BacktestOptions(share=True)) == [550]
+    assert pages(hours(values, totals), BacktestOptions())[0] == 480
+
+
+@pytest.mark.parametrize("total", [None, 3.0])
+def test_a_share_needs_a_total_that_is_no_less(total: float | None) -> None:
+    with pytest.raises(InvalidInput, match="valid is a part of a total"):
+        list(backtest_rows([BacktestInput(START, 4.0, total)], BacktestOptions(share=True)))
+
+
+def test_a_smaller_budget_pages_no_more_often_and_every_row_knows_its_past_alone() -> None:
+    chance = random.Random(7)
+    values = [float(chance.choice([3, 4, 5, 6, 30 if chance.random() < 0.04 else 4])) for _ in range(24 * 70)]
+    rows = hours(values)
+    often, seldom = (len(pages(rows, BacktestOptions(budget=budget))) for budget in (20.0, 0.1))
+    assert seldom < often
+    options = BacktestOptions(budget=0.5)
+    assert list(backtest_rows(rows[:1000], options)) == list(backtest_rows(rows, options))[:1000]
+
+
+def test_a_holiday_is_a_sunday_where_it_is_known() -> None:
+    """Sundays are three times as busy, and so are holidays; the first of May is a Friday."""
+    starts = [START + n * timedelta(hours=1) for n in range(24 * 63)]
+    busy = [start.weekday() == 6 or is_holiday(start.date(), "DE") for start in starts]
+    values = [float(count) for count in noisy([30.0 if one else 10.0 for one in busy], seed=4)]
+    first_of_may = slice(starts.index(datetime(2026, 5, 1, tzinfo=UTC)), starts.index(datetime(2026, 5, 2, tzinfo=UTC)))
+    known, unknown = (
+        list(backtest_rows(hours(values), BacktestOptions(seasons=Seasons("UTC", country))))[first_of_may] for country in ("DE", None)
+    )
+    assert sum(row.expected for row in known) > 1.3 * sum(row.expected for row in unknown)
+    assert sum(row.score for row in known) < sum(row.score for row in unknown)
