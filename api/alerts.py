@@ -1,6 +1,6 @@
 """/v1/alerts: what surged, who took it, and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, TypedDict
@@ -146,44 +146,37 @@ def show_alert(alert_id: str, caller: Reader, services: With) -> AlertWithHistor
 
 @router.post("/{alert_id}/acknowledge", summary="Say that somebody looks at it", responses=problems(404, 409, 413, 415))
 def acknowledge(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
-    with services.database.write() as connection:
-        alert = acknowledge_alert(connection, caller.workspace_id, alert_id, **deed_of(caller, services, body))
-        answer = shown_now(connection, services, alert)
-    services.nudge("notify")  # whoever heard of the alert hears of the change, in the same order
-    return answer
+    deed = deed_of(caller, services, body)
+    return changed(services, lambda connection: acknowledge_alert(connection, caller.workspace_id, alert_id, **deed))
 
 
 @router.post("/{alert_id}/unacknowledge", summary="Give it back: nobody looks at it any more", responses=problems(404, 409, 413, 415))
 def unacknowledge(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
-    with services.database.write() as connection:
-        alert = unacknowledge_alert(connection, caller.workspace_id, alert_id, **deed_of(caller, services, body))
-        answer = shown_now(connection, services, alert)
-    services.nudge("notify")  # whoever heard of the alert hears of the change, in the same order
-    return answer
+    deed = deed_of(caller, services, body)
+    return changed(services, lambda connection: unacknowledge_alert(connection, caller.workspace_id, alert_id, **deed))
 
 
 @router.post("/{alert_id}/snooze", summary="Let it sleep until a time", responses=problems(404, 409, 413, 415))
 def snooze(alert_id: str, body: Snooze, caller: Manager, services: With) -> AlertOut:
     """When the time is over and the surge is not, it is open again and channels hear of it."""
     until = end_of_snooze(body, services.clock())
-    with services.database.write() as connection:
-        alert = snooze_alert(connection, caller.workspace_id, alert_id, until=until, **deed_of(caller, services, body))
-        answer = shown_now(connection, services, alert)
-    services.nudge("notify")  # whoever heard of the alert hears of the change, in the same order
-    return answer
+    deed = deed_of(caller, services, body)
+    return changed(services, lambda connection: snooze_alert(connection, caller.workspace_id, alert_id, until=until, **deed))
 
 
 @router.post("/{alert_id}/resolve", summary="End it by hand", responses=problems(404, 409, 413, 415))
 def resolve(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
+    deed = deed_of(caller, services, body)
+    return changed(services, lambda connection: resolve_alert(connection, caller.workspace_id, alert_id, **deed))
+
+
+def changed(services: Services, change: Callable[[Connection], Alert]) -> AlertOut:
+    """Make a change, and show the alert as it is then."""
     with services.database.write() as connection:
-        alert = resolve_alert(connection, caller.workspace_id, alert_id, **deed_of(caller, services, body))
-        answer = shown_now(connection, services, alert)
+        alert = change(connection)
+        answer = shown(alert, Mutes.read(connection, alert.workspace_id, services.clock()))
     services.nudge("notify")  # whoever heard of the alert hears of the change, in the same order
     return answer
-
-
-def shown_now(connection: Connection, services: Services, alert: Alert) -> AlertOut:
-    return shown(alert, Mutes.read(connection, alert.workspace_id, services.clock()))
 
 
 @dataclass(frozen=True, slots=True)

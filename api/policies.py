@@ -13,7 +13,7 @@ from api.matchers import Matchers, MatcherShape, check_label, check_matchers
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import Route
 from api.rules import check_channels
-from api.schemas import EVERY_CALL, Body, Name, Out, problems
+from api.schemas import EVERY_CALL, Body, Id, Name, Out, problems
 from api.services import Services, With
 from core.errors import InvalidInput
 from store.on_call import list_schedules
@@ -32,7 +32,6 @@ from store.workspaces import get_workspace
 
 router = APIRouter(route_class=Route, responses=problems(*EVERY_CALL))
 WEEK = 7 * 1440
-Id = Annotated[str, StringConstraints(max_length=20)]
 Labels = Annotated[list[Annotated[str, StringConstraints(max_length=100)]], Field(max_length=10)]
 
 

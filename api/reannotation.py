@@ -7,9 +7,8 @@ from pydantic import Field
 
 from api.auth import Manager, Reader
 from api.route import Route
-from api.schemas import EVERY_CALL, Body, Out, problems
+from api.schemas import EVERY_CALL, Body, Moment, Out, problems
 from api.services import Services, With
-from api.silences import Moment
 from core.times import parse_time
 from store.reannotations import ask_reannotation, reannotation_progress, stop_reannotation
 from store.records import ReannotationProgress, ReannotationState

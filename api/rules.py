@@ -12,7 +12,7 @@ from api.filters import known_brand, known_dimension
 from api.languages import known_language
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import OPEN_PARAMETER, Route
-from api.schemas import DAYS, EVERY_CALL, HoursShape, Name, Out, RuleFields, ScopeShape, check_topic, problems
+from api.schemas import EVERY_CALL, HoursShape, Name, Out, RuleFields, ScopeShape, check_topic, problems
 from api.services import Services, With
 from core.errors import InvalidInput
 from insights.budget import sensitivity_of
@@ -20,7 +20,7 @@ from insights.rules import budget_of, config_of, seasons_of
 from insights.seasons import Seasons, check_country, check_zone
 from insights.spikes import SpikeConfig
 from store.channels import list_channels
-from store.records import BudgetFrom, Hours, Measure, Rule, RuleOptions, Scope
+from store.records import WEEKDAYS, BudgetFrom, Hours, Measure, Rule, RuleOptions, Scope
 from store.rules import DEFAULT_SENSITIVITY, create_rule, delete_rule, get_rule, list_rules, update_rule
 from store.sources import known_sources
 from store.workspaces import get_workspace
@@ -93,7 +93,7 @@ def shown(rule: Rule) -> RuleOut:
             "channels": list(rule.channels),
             "windows": list(options.windows),
             "only": {name: list(some) for name, some in options.only.items()},
-            "schedule": [HoursShape(days=[DAYS[day] for day in one.days], start=one.start, end=one.end) for one in options.schedule],
+            "schedule": [HoursShape(days=[WEEKDAYS[day] for day in one.days], start=one.start, end=one.end) for one in options.schedule],
             "calibration": None if rule.calibration is None else CalibrationOut.model_validate(rule.calibration),
         }
     )
@@ -304,7 +304,7 @@ def check_hours(hours: HoursShape) -> Hours:
         raise InvalidInput(
             f"from {hours.start} to {hours.end} no time passes; valid is a start such as 08:00 and another end", field="schedule"
         )
-    return Hours(tuple(sorted({DAYS.index(day) for day in hours.days})), hours.start, hours.end)
+    return Hours(tuple(sorted({WEEKDAYS.index(day) for day in hours.days})), hours.start, hours.end)
 
 
 def check_only(

@@ -11,7 +11,7 @@ from api.auth import Manager, Reader
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import Route
 from api.rules import check_channels
-from api.schemas import EVERY_CALL, Body, Name, Out, problems
+from api.schemas import EVERY_CALL, Body, Id, Moment, Name, Out, problems
 from api.services import With
 from core.errors import InvalidInput, NotFound
 from core.times import parse_time
@@ -34,10 +34,8 @@ from store.records import WEEKDAYS, QuietHours, QuietWindow, Schedule, Severity,
 from store.uses import check_schedule_unused
 
 router = APIRouter(route_class=Route, responses=problems(*EVERY_CALL))
-Id = Annotated[str, StringConstraints(max_length=20)]
 Zone = Annotated[str, StringConstraints(max_length=60)]
 Wall = Annotated[str, StringConstraints(max_length=10)]
-Moment = Annotated[str, StringConstraints(max_length=40)]
 
 
 class OverrideOut(Out):

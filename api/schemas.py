@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from core.errors import InvalidInput
 from core.times import parse_time
 from nlp.topics import Taxonomy
-from store.records import EmotionLabel, KeyScope, Kind, Measure, Sentiment
+from store.records import WEEKDAYS, EmotionLabel, KeyScope, Kind, Measure, Sentiment, Weekday
 from store.rules import DEFAULT_LEAST, DEFAULT_WINDOW_MINUTES
 
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CLOCK = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Id = Annotated[str, StringConstraints(max_length=20)]
+Moment = Annotated[str, StringConstraints(max_length=40)]
 
 
 class Body(BaseModel):
@@ -182,7 +182,7 @@ class HoursShape(Body):
 
     model_config = ConfigDict(extra="forbid", strict=True, from_attributes=True)
 
-    days: list[Day] = Field(default_factory=lambda: list(DAYS), min_length=1, max_length=7)
+    days: list[Weekday] = Field(default_factory=lambda: list(WEEKDAYS), min_length=1, max_length=7)
     start: str = Field(default="00:00", pattern=CLOCK, examples=["08:00"])
     end: str = Field(default="24:00", pattern=CLOCK, examples=["20:00"], description="Before `start`: on the day after.")
 

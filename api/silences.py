@@ -11,7 +11,7 @@ from api.auth import Manager, Reader
 from api.matchers import Matchers, MatcherShape, check_matchers
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import Route
-from api.schemas import EVERY_CALL, Body, Name, Out, problems
+from api.schemas import EVERY_CALL, Body, Moment, Name, Out, problems
 from api.services import With
 from core.errors import InvalidInput
 from core.times import parse_time, to_rfc3339
@@ -23,7 +23,6 @@ LONGEST = timedelta(days=366)
 """What is to be quiet for longer is no silence but a rule that nobody wants."""
 Status = Literal["pending", "active", "expired"]
 Comment = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Moment = Annotated[str, StringConstraints(max_length=40)]
 
 
 class SilenceIn(Body):

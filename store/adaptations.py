@@ -8,8 +8,9 @@ from hashlib import sha256
 from sqlalchemy import Connection, func, insert, select, update
 
 from store.dialect import row_id
+from store.locks import lock_workspace
 from store.records import AdaptationEntry, StoredAdaptation, TaskReport
-from store.tables import adaptations, workspaces
+from store.tables import adaptations
 
 
 def add_adaptation(
@@ -17,7 +18,7 @@ def add_adaptation(
 ) -> StoredAdaptation:
     """Put new heads in force. Their number is one more than any before, undone ones too: no two share a version."""
     workspace = row_id(workspace_id, "workspace")
-    connection.execute(select(workspaces.c.id).where(workspaces.c.id == workspace).with_for_update(key_share=True))
+    lock_workspace(connection, workspace)
     last = connection.scalar(select(func.max(adaptations.c.number)).where(adaptations.c.workspace_id == workspace)) or 0
     stored = StoredAdaptation(number=last + 1, weights=weights, content=content, digest=sha256(content).hexdigest())
     values = {"number": stored.number, "weights": weights, "content": content, "digest": stored.digest}

@@ -143,15 +143,10 @@ def resolve_alert(
 def wake_snoozed(connection: Connection, workspace_id: str, *, seen_after: datetime, now: datetime) -> list[Alert]:
     """End the snoozes that are over. An alert whose surge was not seen after `seen_after` sleeps on: it is about to end."""
     take_turn(connection, workspace_id)
-    query = select(alerts).where(_due_to_wake(seen_after, now), alerts.c.workspace_id == row_id(workspace_id, "workspace"))
+    due = (alerts.c.state == "snoozed") & (alerts.c.snoozed_until <= now) & (alerts.c.last_seen_at > seen_after)
+    query = select(alerts).where(due, alerts.c.workspace_id == row_id(workspace_id, "workspace"))
     asleep = [to_alert(row) for row in connection.execute(query.order_by(alerts.c.id).with_for_update())]
     return [_move(connection, one, "open", "woken", actor=CLOCK, reason="the snooze is over", now=now) for one in asleep]
-
-
-def workspaces_to_wake(connection: Connection, *, seen_after: datetime, now: datetime) -> list[str]:
-    """Ids of the workspaces that have a snooze which is over."""
-    query = select(alerts.c.workspace_id).where(_due_to_wake(seen_after, now)).distinct().order_by(alerts.c.workspace_id)
-    return [str(one) for one in connection.scalars(query)]
 
 
 def resolve_alerts_of_rule(connection: Connection, workspace_id: str, rule_id: str, *, reason: str, now: datetime) -> None:
@@ -212,11 +207,7 @@ def count_alerts(connection: Connection, workspace_id: str, asked: AlertQuery = 
 
 def get_alert(connection: Connection, workspace_id: str, alert_id: str) -> Alert:
     """Raises NotFound."""
-    mine = (alerts.c.workspace_id == row_id(workspace_id, "workspace")) & (alerts.c.id == row_id(alert_id, "alert"))
-    row = connection.execute(select(alerts).where(mine)).one_or_none()
-    if row is None:
-        raise NotFound(f"no alert {alert_id[:40]!r} in this workspace")
-    return to_alert(row)
+    return to_alert(_row(connection, select(alerts), workspace_id, alert_id))
 
 
 def similar_alerts(connection: Connection, alert: Alert, most: int = 5) -> list[SimilarAlert]:
@@ -243,11 +234,7 @@ def similar_alerts(connection: Connection, alert: Alert, most: int = 5) -> list[
 
 def why_of(connection: Connection, workspace_id: str, alert_id: str) -> dict[str, Any]:
     """The arithmetic of an alert as it was stored; empty for one that an older version opened. Raises NotFound."""
-    mine = (alerts.c.workspace_id == row_id(workspace_id, "workspace")) & (alerts.c.id == row_id(alert_id, "alert"))
-    row = connection.execute(select(alerts.c.why).where(mine)).one_or_none()
-    if row is None:
-        raise NotFound(f"no alert {alert_id[:40]!r} in this workspace")
-    return dict(row.why)
+    return dict(_row(connection, select(alerts.c.why), workspace_id, alert_id).why)
 
 
 def transitions(connection: Connection, workspace_id: str, alert_id: str) -> list[Transition]:
@@ -325,10 +312,6 @@ def _for_hand(connection: Connection, workspace_id: str, alert_id: str, verb: st
     return alert
 
 
-def _due_to_wake(seen_after: datetime, now: datetime) -> Any:
-    return (alerts.c.state == "snoozed") & (alerts.c.snoozed_until <= now) & (alerts.c.last_seen_at > seen_after)
-
-
 def _series(rule: Rule, scope: Scope) -> Any:
     mine = (alerts.c.workspace_id == int(rule.workspace_id)) & (alerts.c.rule_id == int(rule.id))
     return mine & (alerts.c.scope_key == scope_key(scope))
@@ -348,11 +331,16 @@ def _asked(connection: Connection, query: Select[Any], workspace_id: str, asked:
 
 
 def _locked(connection: Connection, workspace_id: str, alert_id: str) -> Alert:
+    return to_alert(_row(connection, select(alerts).with_for_update(), workspace_id, alert_id))
+
+
+def _row(connection: Connection, query: Select[Any], workspace_id: str, alert_id: str) -> AnyRow:
+    """What `query` selects of one alert. Raises NotFound."""
     mine = (alerts.c.workspace_id == row_id(workspace_id, "workspace")) & (alerts.c.id == row_id(alert_id, "alert"))
-    row = connection.execute(select(alerts).where(mine).with_for_update()).one_or_none()
+    row = connection.execute(query.where(mine)).one_or_none()
     if row is None:
         raise NotFound(f"no alert {alert_id[:40]!r} in this workspace")
-    return to_alert(row)
+    return row
 
 
 def _is(alert: Alert) -> Any:

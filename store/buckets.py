@@ -7,7 +7,8 @@ from sqlalchemy import Connection, insert, literal, select
 
 from core.times import BUCKET, floor_to
 from store.dialect import unindexed
-from store.tables import feedback, touched_buckets, workspaces
+from store.locks import lock_workspace
+from store.tables import feedback, touched_buckets
 
 REPOST_WITHIN = timedelta(hours=24)
 """A text that comes again within a day is a repost; the same words a week later are a new voice."""
@@ -30,7 +31,7 @@ def touch_all(connection: Connection, workspace_id: int) -> None:
 
     Until the transaction ends nobody counts the workspace: a bucket that is filled meanwhile is then counted by the new brands too.
     """
-    connection.execute(select(workspaces.c.id).where(workspaces.c.id == workspace_id).with_for_update(key_share=True))
+    lock_workspace(connection, workspace_id)
     every = select(literal(workspace_id), feedback.c.bucket).where(feedback.c.workspace_id == workspace_id).distinct()
     connection.execute(insert(touched_buckets).from_select(["workspace_id", "bucket"], every))
 

@@ -1,8 +1,7 @@
 """Counts over time: touched buckets are counted anew, and trends, series and totals are read from the cells."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Subquery, delete, func, literal, select, tuple_, union_all
@@ -193,14 +192,11 @@ def series(
 
     Zeros included, oldest first. Raises InvalidInput when `until` or `width` is no multiple of five minutes.
     """
-    return _windows(connection, workspace_id, scope, lambda counted: counted.c[COLUMN_OF[measure]], (since, until), width)
-
-
-def live_series(
-    connection: Connection, workspace_id: str, scope: Scope, measure: Measure, since: datetime, until: datetime, width: timedelta
-) -> list[tuple[datetime, int]]:
-    """As series, of the rows that came as they were written: only these may page."""
-    return _windows(connection, workspace_id, scope, partial(_live, measure), (since, until), width)
+    if floor_to(until, BUCKET) != until or width < BUCKET or width % BUCKET:
+        raise InvalidInput("a series needs windows of whole five-minute buckets", field="width")
+    first = until - max((until - since) // width, 0) * width
+    found = grid(connection, workspace_id, scope, (), measure, (first, until), width).get((), {})
+    return [(first + place * width, found.get(place, (0, 0))[0]) for place in range((until - first) // width)]
 
 
 Sparse = dict[int, tuple[int, int]]
@@ -287,28 +283,6 @@ def scopes(
     values = [unindexed(connection, counted.c[name]) for name in split]
     found = connection.execute(select(*(counted.c[name] for name in split)).group_by(*values).order_by(*values))
     return [filters_scope(filters | dict(zip(split, row, strict=True))) for row in found]
-
-
-def _windows(
-    connection: Connection,
-    workspace_id: str,
-    scope: Scope,
-    number: Callable[[Subquery], ColumnElement[int]],
-    stretch: tuple[datetime, datetime],
-    width: timedelta,
-) -> list[tuple[datetime, int]]:
-    since, until = stretch
-    if floor_to(until, BUCKET) != until or width < BUCKET or width % BUCKET:
-        raise InvalidInput("a series needs windows of whole five-minute buckets", field="width")
-    windows = max((until - since) // width, 0)
-    first = until - windows * width
-    sums = [0] * windows
-    if windows:
-        grain = next(grain for grain in (1440, 60, 5) if width % GRAINS[grain] == timedelta() and floor_to(until, GRAINS[grain]) == until)
-        counted = cells(connection, row_id(workspace_id, "workspace"), [], scope_filters(scope), [(grain, first, until)])
-        for start, count in connection.execute(select(counted.c.bucket, number(counted))):
-            sums[(start - first) // width] += int(count)
-    return [(first + place * width, count) for place, count in enumerate(sums)]
 
 
 def _live(measure: Measure, counted: Subquery) -> ColumnElement[int]:

@@ -8,8 +8,9 @@ from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict, InvalidInput, NotFound
 from store.dialect import AnyRow, insert_into, row_id, storable_json
+from store.locks import lock_workspace
 from store.records import CustomTopic, WorkspaceTaxonomy
-from store.tables import taxonomies, topics, workspaces
+from store.tables import taxonomies, topics
 
 MOST_TOPICS = 100
 """Of one workspace: each is looked for in every text."""
@@ -73,7 +74,7 @@ def hide_topics(connection: Connection, workspace_id: str, hidden: frozenset[str
 def _count_change(connection: Connection, workspace_id: str) -> int:
     """Changes of one workspace take turns, each with a number of its own."""
     workspace = row_id(workspace_id, "workspace")
-    connection.execute(select(workspaces.c.id).where(workspaces.c.id == workspace).with_for_update(key_share=True))
+    lock_workspace(connection, workspace)
     first = insert_into(connection, taxonomies).on_conflict_do_nothing()
     connection.execute(first, {"workspace_id": workspace, "number": 0, "hidden": []})
     connection.execute(update(taxonomies).where(taxonomies.c.workspace_id == workspace).values(number=taxonomies.c.number + 1))

@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from store.dialect import AnyRow, row_id
+from store.locks import lock_workspace
 from store.records import AlertEvent, AlertState, Transition
-from store.tables import alert_transitions, workspaces
+from store.tables import alert_transitions
 
 DETECTOR = "detector"
 """The actor of what nobody did by hand."""
@@ -34,10 +35,9 @@ def take_turn(connection: Connection, workspace_id: str) -> None:
     """Wait until nobody else changes alerts of this workspace, and be the one who does until this transaction ends.
 
     So there is one lock to take and no order to get wrong, and the number of a transition says when it was committed: whoever has read up
-    to a number has missed nothing below it. Feedback goes on meanwhile: its foreign keys do not ask for this lock.
+    to a number has missed nothing below it.
     """
-    mine = workspaces.c.id == row_id(workspace_id, "workspace")
-    connection.execute(select(workspaces.c.id).where(mine).with_for_update(key_share=True)).one_or_none()
+    lock_workspace(connection, row_id(workspace_id, "workspace"))
 
 
 def note(connection: Connection, alert: AnyRow, step: Step, now: datetime) -> None:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from core.errors import Conflict, NotFound
+from store.alert_groups import workspaces_to_tell
 from store.alerts import (
     acknowledge_alert,
     count_alerts,
@@ -25,7 +26,6 @@ from store.alerts import (
     transitions_after,
     unacknowledge_alert,
     wake_snoozed,
-    workspaces_to_wake,
 )
 from store.channels import delete_channel, get_channel, list_channels
 from store.database import Database
@@ -120,7 +120,7 @@ def test_a_snooze_ends_with_its_time_while_the_surge_goes_on(database: Database,
         assert (asleep.state, asleep.snoozed_until) == ("snoozed", until)
         assert wake_snoozed(connection, workspace.id, seen_after=NOW - LEASE, now=until - LEASE) == []
         assert wake_snoozed(connection, workspace.id, seen_after=NOW + LEASE, now=until) == []
-        assert workspaces_to_wake(connection, seen_after=NOW - LEASE, now=until) == [workspace.id]
+        assert workspaces_to_tell(connection) == [workspace.id]
         (woken,) = wake_snoozed(connection, workspace.id, seen_after=NOW - LEASE, now=until)
         assert (woken.state, woken.snoozed_until) == ("open", None)
         assert wake_snoozed(connection, workspace.id, seen_after=NOW - LEASE, now=until) == []

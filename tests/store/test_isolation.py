@@ -120,7 +120,6 @@ READS: dict[str, tuple[Read, object]] = {
     "totals": (lambda c, w, i: rollups.totals(c, w, DAY_AGO, NOW), {"": Counts()}),
     "totals by brand": (lambda c, w, i: rollups.totals(c, w, DAY_AGO, NOW, by="brand"), {}),
     "series": (lambda c, w, i: rollups.series(c, w, Scope(), "volume", DAY_AGO, NOW, timedelta(days=1)), [(DAY_AGO, 0)]),
-    "live_series": (lambda c, w, i: rollups.live_series(c, w, Scope(), "volume", DAY_AGO, NOW, timedelta(days=1)), [(DAY_AGO, 0)]),
     "grid": (lambda c, w, i: rollups.grid(c, w, Scope(), ["topic"], "volume", (DAY_AGO, NOW), timedelta(hours=1)), {}),
     "sums": (lambda c, w, i: rollups.sums(c, w, Scope(), ["topic"], "volume", (DAY_AGO, NOW)), {}),
     "hourly_shapes": (lambda c, w, i: shapes.hourly_shapes(c, w, DAY_AGO, NOW), {}),

@@ -14,7 +14,7 @@ from store.cells import stretches
 from store.database import Database
 from store.feedback import add_new, claim_unannotated, delete_feedback, get_feedback
 from store.records import Counts, Scope, Workspace
-from store.rollups import count_touched, first_seen, live_series, roll_up_touched, scopes, series, totals
+from store.rollups import count_touched, first_seen, grid, roll_up_touched, scopes, series, totals
 from store.workspaces import create_workspace, set_dimensions
 from tests.builders import NOW, a_mention, a_new_feedback, an_annotation, store_annotated
 from tests.threads import together
@@ -119,8 +119,8 @@ def test_only_rows_that_came_as_they_were_written_count_as_live(database: Databa
         store_annotated(connection, workspace.id, [(a_new_feedback(), an_annotation("negative"))], live=False)
         count_all(connection)
         for measure in ("volume", "negative", "complaint"):
-            live = live_series(connection, workspace.id, Scope(topic="delivery"), measure, NOW - 2 * HOUR, NOW, HOUR)
-            assert live == [(NOW - 2 * HOUR, 0), (NOW - HOUR, 1)]
+            live = grid(connection, workspace.id, Scope(topic="delivery"), (), measure, (NOW - 2 * HOUR, NOW), HOUR, live=True)
+            assert live == {(): {1: (1, 1)}}
         assert total(connection, workspace).negative == 2
 
 
