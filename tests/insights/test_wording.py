@@ -263,3 +263,17 @@ def test_a_message_is_read_back_as_it_was_written() -> None:
     grouped = read_message(message(ALERT, "alert.extended", group=[ALERT, replace(ALERT, id="8", total=120)]))
     assert [(one.id, one.total) for one in grouped.group] == [("7", None), ("8", 120)]
     assert read_message('{"event": "channel.test", "channel": "1"}') == Notice("channel.test", None)
+
+
+def test_a_changed_source_says_how_much_of_it_is_otherwise() -> None:
+    changed = replace(
+        SILENCE, measure="shape", window=timedelta(hours=4), observed=54, expected=0.6, interval=(0.0, 3.0), total=60, topics=()
+    )  # fmt: skip
+    told = word(Notice("alert.opened", changed), ENGLISH)
+    assert told.subject == "Changed texts from App Store"
+    assert told.headline == "High: 54 of 60 texts from App Store (90 %) unlike the usual ones"
+    assert told.sentences == (
+        "54 of 60 texts from App Store (90 %) in 4 hours are unlike the usual ones, since 2026-03-01 12:40 CET."
+        " It is usually between 0 % and 5 %."
+    )
+    assert word(Notice("alert.opened", changed), JAPANESE).headline == "【高】App Storeからの声 60件のうち54件（90%）がいつもと違う内容"
