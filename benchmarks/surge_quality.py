@@ -9,8 +9,8 @@ Method: every rule sees the rows in order and only those before the present one.
 again within 24 hours. (1) needs a folder with the series and `windows.json`. (2) `--series` series of eight weeks with surges of 1.5 to 20
 times, from 0.2 to 500 an hour, and as many without any; the first two weeks are not counted. A surge counts as found when a page falls
 between its start and the hour after its end; one that never reaches the floor of 8 an hour in the mean is left out. For the simulated
-hours every rule needs at least 8. A budget's threshold is calibrated on the first five weeks of the quiet series and counted on the last
-three. (3) reads what `koe classify` wrote of the tweets, or the tweets and the sentiment that people gave them.
+hours every rule needs at least 8. A budget's threshold is calibrated on three weeks of the quiet series and counted on the other three,
+and the other way round. (3) reads what `koe classify` wrote of the tweets, or the tweets and the sentiment that people gave them.
 
 Correctness check: the scorer of (1) gives 100 to pages at the start of each window and 0 to none, and every page of a series that is cut
 short is a page of the whole series.
@@ -213,26 +213,29 @@ def figures(tally: Tally) -> dict[str, float]:
 
 
 def budgeted(budget: float, with_surges: Sequence[Simulated], without: Sequence[Simulated]) -> dict[str, float]:
-    """All series are one workspace. Its threshold is calibrated on the weeks up to CALIBRATED of the quiet series and used from then on."""
-    quiet = replayed(without)
-    past = replace(quiet, looked=quiet.looked._replace(**{name: head(getattr(quiet.looked, name)) for name in KEPT}))
-    threshold = calibrate(budget, len(without), past.weeks, past.peaks)
+    """All series are one workspace. Its threshold is calibrated on one half of the quiet weeks and counted on the other, both ways."""
+    quiet, loud = replayed(without), replayed(with_surges)
     tally = Tally(Counter(), Counter(), [])
-    paging = quiet.paging(threshold.sensitivity)
-    tally.false = sum(row >= CALIBRATED * HOURS_A_WEEK for lane in range(len(without)) for row in rested(paging[:, lane]))
-    tally.weeks = WEEKS - CALIBRATED
-    loud = replayed(with_surges)
-    for lane, one in enumerate(with_surges):
-        count_found(tally, one, rested(loud.looked.surging[:, lane] & (loud.looked.p_value[:, lane] < threshold.sensitivity)))
-    return figures(tally) | {"p-value": threshold.sensitivity}
+    p_values = []
+    for past, (first, last) in zip(HALVES, reversed(HALVES), strict=True):
+        known = between(quiet, *past)
+        threshold = calibrate(budget, len(without), known.weeks, known.peaks)
+        p_values.append(threshold.sensitivity)
+        paging = quiet.paging(threshold.sensitivity)
+        tally.false += sum(first <= row < last for lane in range(len(without)) for row in rested(paging[:, lane]))
+        tally.weeks += (last - first) / HOURS_A_WEEK
+        for lane, one in enumerate(with_surges):
+            count_found(tally, one, rested(loud.looked.surging[:, lane] & (loud.looked.p_value[:, lane] < threshold.sensitivity)))
+    return figures(tally) | {"p-value": math.prod(p_values) ** (1 / len(p_values))}
 
 
-CALIBRATED = 5
+HALVES = ((FIRST_WEEKS * HOURS_A_WEEK, 5 * HOURS_A_WEEK), (5 * HOURS_A_WEEK, WEEKS * HOURS_A_WEEK))
 KEPT = ("p_value", "surging", "elevated")
 
 
-def head(values: Floats) -> Floats:
-    return values[: CALIBRATED * HOURS_A_WEEK]
+def between(replay: Replay, first: int, last: int) -> Replay:
+    """The same replay, as if nothing had been judged outside of these rows."""
+    return replace(replay, looked=replay.looked._replace(**{name: getattr(replay.looked, name)[:last] for name in KEPT}), since=first)
 
 
 def replayed(series: Sequence[Simulated]) -> Replay:

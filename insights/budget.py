@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 HOURS_A_WEEK = 168
 MOST_SENSITIVE = 1e-3
 """However large the budget: beyond, pages are noise by design, and nobody who states a budget wants to use it up."""
-CERTAIN = 1e-3
+CERTAIN = 1e-6
+"""So far below what a budget asks for a p-value is taken for a real surge. Bursts of quiet series reach a thousandth and less."""
+DEAFEST = 1e-3
+"""However often the past paged, a rule becomes at most so much less sensitive."""
 STEP = 10 ** (-1 / 3)
 COMPATIBLE = 0.5
 """A past that pages so often by chance with this probability, or a larger one, is within the budget: no more often than was agreed."""
@@ -45,13 +48,12 @@ def within(pages: int, weeks: float, budget: float) -> bool:
 def calibrate(budget: float, series: int, weeks: float, peaks: Callable[[float], Sequence[float]]) -> Threshold:
     """The highest p-value, not above `sensitivity_of`, at which the past pages within the budget.
 
-    `peaks`: the least p-value of every surge that would have paged at a p-value. One that is a thousand times below what the budget asks
-    for is taken for a real surge, not for a page too many; so a rule becomes at most a thousand times less sensitive.
+    `peaks`: the least p-value of every surge that would have paged at a p-value. One that is CERTAIN is no page too many.
     """
     sensitivity = sensitivity_of(budget, series)
-    certain = sensitivity * CERTAIN
+    certain, deafest = sensitivity * CERTAIN, sensitivity * DEAFEST
     found = peaks(sensitivity)
-    while not within(sum(peak >= certain for peak in found), weeks, budget) and sensitivity * STEP > certain:
+    while not within(sum(peak >= certain for peak in found), weeks, budget) and sensitivity * STEP > deafest:
         sensitivity *= STEP
         found = peaks(sensitivity)
     return Threshold(sensitivity, len(found))

@@ -45,7 +45,7 @@ class SpikeConfig:
     been due and at most `quiet` of them come. threshold: a plain number that surges, whatever is usual.
     """
 
-    sensitivity: float = 3e-4
+    sensitivity: float = 5e-5
     least: int = 8
     minimum_history: timedelta = timedelta(days=3)
     minimum_rows: int = 8

@@ -10,6 +10,9 @@ CAP = 7.0
 """Mean excesses beyond which a stray teaches nothing more: one real surge must not make a series deaf."""
 PRIOR_STRAYS = 16.0
 """So many strays of a well-behaved model are taken as seen before the first."""
+LASTING_HOURS = 13.0
+"""One burst keeps the sum of twelve hours unusual for as long. What stays unusual for longer was a surge that people want to hear of again,
+and not the way of a series."""
 HALF_LIFE_DAYS = 28.0
 PRIOR_RATE = 10**-FROM
 PRIOR_EXCESS = 1 / math.log(10)
@@ -21,17 +24,18 @@ class Strays:
     with Extreme Value Theory", 2017).
 
     The number of strays per window and their mean excess over FROM, exponentially forgotten, shrunk to a model that is right, and never
-    better than that. Neighbouring windows above FROM are one stray, with their peak (runs declustering).
+    better than that. Neighbouring windows above FROM are one stray, with their peak (runs declustering); a surge that lasted is none.
     """
 
-    __slots__ = ("_below", "_count", "_excess", "_gap", "_keep", "_lanes", "_peak", "_windows")
+    __slots__ = ("_below", "_count", "_excess", "_gap", "_keep", "_lanes", "_lasting", "_length", "_peak", "_windows")
 
     def __init__(self, width: float, lanes: Lanes = FLOATS) -> None:
         """`width`: seconds of one window."""
         self._keep = 0.5 ** (width / (HALF_LIFE_DAYS * 86_400))
         self._gap = max(3, round(3_600 / width))
+        self._lasting = LASTING_HOURS * 3_600 / width
         self._lanes = lanes
-        self._count = self._windows = self._excess = self._peak = self._below = lanes.filled(0.0)
+        self._count = self._windows = self._excess = self._peak = self._below = self._length = lanes.filled(0.0)
 
     def calibrate(self, surprise: Lane) -> Lane:
         """The surprise that is left when the series often strays as far; never more than `surprise`, and monotone in it."""
@@ -58,9 +62,12 @@ class Strays:
         strays = surprise > FROM
         self._peak = where(strays, self._lanes.most(self._peak, surprise), self._peak)
         self._below = where(strays, 0.0, self._below + 1)
+        self._length = where(strays, self._length + 1, self._length)
         over = (self._peak > 0) & (self._below >= self._gap)
         if self._lanes.any(over):
+            taught = over & (self._length <= self._lasting)
             stray = self._lanes.least(self._peak - FROM, CAP * self.mean_excess())
-            self._excess = where(over, self._excess + stray, self._excess)
-            self._count = where(over, self._count + 1, self._count)
+            self._excess = where(taught, self._excess + stray, self._excess)
+            self._count = where(taught, self._count + 1, self._count)
             self._peak = where(over, 0.0, self._peak)
+            self._length = where(over, 0.0, self._length)
