@@ -12,6 +12,17 @@ _ALPHABET_WORD = 4
 _KANA = ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA")
 # Chinese function words that Japanese does not write; half of them exist in Japanese fonts all the same.
 _CHINESE_WORDS = frozenset("很这這们們吗嗎吧呢啊没沒么麼您你她它咱啥挺哪")
+# Words of Japanese feedback that Chinese does not have, or says otherwise, in characters that both write.
+_JAPANESE_WORDS = frozenset(
+    """最高 最低 残念 返品 返金 返信 接客 丁寧 料金 部屋 朝食 昼食 夕食 夕飯 軽食 食事 和食 洋食 定食 弁当 刺身 寿司 唐揚 天丼 牛丼
+    味噌 出汁 居酒屋 料亭 風呂 大浴場 立地 注文 予約 入荷 在庫 梱包 配送 配達 宅配 荷物 小包 郵便 破損 欠品 品切 品物 割高 割安 割引
+    値引 格安 安値 高値 無料 有料 受付 案内 担当者 手数料 口座 素敵 面倒 重宝 切符 新幹線 徒歩 駐車 大丈夫 心地 仕事 子供 授業 納得
+    納期 納品 文句 苦情 残高 快適 無難 愛想 具合 不備 不良品 到着 見積 出張 引越 取扱 世話 挨拶 土産 名物 写真 玄関 工事 水道 端末
+    通話 回線 会員 会計 会社 残業 給料 休日 平日 祝日 今朝 来店 再訪 常連 老舗 上手 下手 苦手 大切 本当 本物 偽物 中古 粗悪 掃除
+    清掃 眺望 喫煙 禁煙 冷房 暖房 布団 毛布 洗面所 使用感 完食 堪能 改悪 味付 薄味""".split()  # noqa: SIM905
+)
+_NOT_JAPANESE_ALONE = frozenset("的了是我也都就")  # Chinese grammar; in Japanese only parts of words
+_LENGTHS_OF_WORDS = sorted({len(word) for word in _JAPANESE_WORDS})
 
 SCRIPT_LANGUAGES = {
     JAPANESE: ("ja",),
@@ -44,8 +55,10 @@ SCRIPT_LANGUAGES = {
 
 
 # Languages in Arabic script that cannot be written without letters of their own.
-_OWN_LETTERS = {"ur": "ٹڈڑںے", "ps": "ټډړږښګېۍځڅ", "ug": "ۇۆۈېە", "ku": "ڕڵۆێە", "sdh": "ڕڵۆێە", "sd": "ڄڳڻٿڪ"}
-_NOT_ARABIC = frozenset("پچژگ")
+_OWN_LETTERS = {"ur": "ٹڈڑںےہ", "ms": "ڠڤݢڽۏ", "ps": "ټډړږښګېۍځڅ", "ug": "ۇۆۈېە", "ku": "ڕڵۆێە", "sdh": "ڕڵۆێە", "sd": "ڄڳڻٿڪ"}
+_NOT_ARABIC = frozenset("پچژگیک")  # the last two are the Persian forms of ي and ك
+_NOT_PERSIAN = frozenset("ٹڈڑںےہة")
+_ARABIC = frozenset({"ar", "arz", "ary"})
 
 
 def main_script(text: str) -> tuple[str, float] | None:
@@ -56,7 +69,7 @@ def main_script(text: str) -> tuple[str, float] | None:
     counts = Counter(script for script in map(_script, text) if script)
     kana = sum(counts.pop(name, 0) for name in _KANA)
     # A shop called 奈雪の茶 does not make a review Japanese; 很, 这 and 们 make it Chinese.
-    if kana > 2 * sum(character in _CHINESE_WORDS or leaning(character) < 0 for character in text):
+    if kana and kana > 2 * sum(character in _CHINESE_WORDS or leaning(character) < 0 for character in text):
         counts[JAPANESE] = kana + counts.pop(HAN, 0)
     words = {script: count / _WORD_LENGTH.get(script, _ALPHABET_WORD) for script, count in counts.items()}
     if not words:
@@ -71,14 +84,22 @@ def is_japanese_rather(text: str) -> bool | None:
     return None if balance == 0 else balance > 0
 
 
+def has_a_japanese_word(text: str) -> bool:
+    """Whether a text of ideographs that both could write has a word that hints at Japanese, and nothing of Chinese grammar."""
+    if not _NOT_JAPANESE_ALONE.isdisjoint(text):
+        return False
+    return any(text[at : at + length] in _JAPANESE_WORDS for length in _LENGTHS_OF_WORDS for at in range(len(text) - length + 1))
+
+
 def languages_of(script: str, text: str) -> tuple[str, ...] | None:
     """Languages that can write `text`, whose script it is, the likeliest first; None where the script alone leaves too many (Latin)."""
     languages = SCRIPT_LANGUAGES.get(script)
     if script != "ARABIC" or languages is None:
         return languages
     letters = frozenset(text)
-    possible = (language for language in languages if letters.intersection(_OWN_LETTERS.get(language, text)))
-    return tuple(language for language in possible if language not in ("ar", "arz", "ary") or not letters & _NOT_ARABIC)
+    ruled_out = (_ARABIC if letters & _NOT_ARABIC else frozenset()) | (frozenset({"fa"}) if letters & _NOT_PERSIAN else frozenset())
+    possible = tuple(code for code in languages if code not in ruled_out and letters.intersection(_OWN_LETTERS.get(code, text)))
+    return possible or languages
 
 
 @lru_cache(maxsize=16_384)

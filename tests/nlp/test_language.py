@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput, Misconfigured
-from nlp.language import UNDETERMINED, LanguageDetector, language_code, open_detector
+from nlp.language import UNDETERMINED, LanguageDetector, Py3langid, language_code, open_detector
 
 SENTENCES = {
     "en": "The package arrived late and nobody answered my calls.",
@@ -53,6 +53,18 @@ def test_the_prior_decides_what_chinese_and_japanese_write_alike(detector: Langu
     assert detector.detect("最高", ["ja"]).code == "ja"
     assert detector.detect("最高", ["zh-TW"]).code == "zh"
     assert detector.detect("配送遅延").code == "ja"
+    assert detector.detect("最高").code == detector.detect("接客良好").code == "ja"  # without a prior, words hint
+    assert detector.detect("最高", ["fr", "zh"]).code == "zh"
+
+
+def test_likelihoods_are_those_of_the_library() -> None:
+    """What is read past the library's own list is what that list says."""
+    ranker = Py3langid()
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    theirs = dict(LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True).rank(SENTENCES["de"]))
+    ours = dict(zip(ranker.codes, ranker.likelihoods(SENTENCES["de"]).tolist(), strict=True))
+    assert all(ours[code] == pytest.approx(theirs[code]) for code in ("de", "en", "nl", "fr"))
 
 
 def test_the_prior_does_not_overrule_the_text(detector: LanguageDetector) -> None:

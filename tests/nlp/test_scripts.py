@@ -2,7 +2,7 @@
 
 import pytest
 
-from nlp.scripts import is_japanese_rather, languages_of, main_script
+from nlp.scripts import has_a_japanese_word, is_japanese_rather, languages_of, main_script
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,13 @@ def test_ideographs_of_one_country_tell_it() -> None:
     assert is_japanese_rather("最高") is is_japanese_rather("") is None
 
 
+def test_words_of_japanese_feedback_hint_at_it() -> None:
+    assert all(map(has_a_japanese_word, ("最高", "残念", "返品希望", "接客良好")))
+    assert not any(map(has_a_japanese_word, ("普通", "便宜", "服務態度不好", "性價比最高的一次", "")))
+
+
 def test_letters_that_arabic_lacks_rule_it_out() -> None:
-    assert "ar" not in (languages_of("ARABIC", "گوشی خوب است") or ())
+    assert languages_of("ARABIC", "گوشی خوب است") == languages_of("ARABIC", "خیلی خوب") == ("fa",)
+    assert "fa" not in (languages_of("ARABIC", "خدمة ممتازة") or ())
     assert "ur" not in (languages_of("ARABIC", "التطبيق سيء") or ())
     assert "ur" in (languages_of("ARABIC", "ٹھیک ہے") or ())
