@@ -1,5 +1,6 @@
 """Which script a text is written in, and what the characters of Chinese and Japanese give away."""
 
+import re
 import unicodedata
 from collections import Counter
 from functools import lru_cache
@@ -59,6 +60,13 @@ _OWN_LETTERS = {"ur": "ٹڈڑںےہ", "ms": "ڠڤݢڽۏ", "ps": "ټډړږښګې�
 _NOT_ARABIC = frozenset("پچژگیک")  # the last two are the Persian forms of ي and ك
 _NOT_PERSIAN = frozenset("ٹڈڑںےہة")
 _ARABIC = frozenset({"ar", "arz", "ary"})
+# Frequent words that Arabic does not have, for those who type Persian with Arabic keys.
+_PERSIAN_WORDS = frozenset(
+    """خیلی خوب خوبه خوبی است هست هستش هستم نیست شده شدم دارم دارد داره نداره ندارد ندارم از را که تا با بود کردم کنم کنید بسیار هیچ
+    همین میشه باشید باشه برای بهتر ولی خودم نمیشه""".split()  # noqa: SIM905
+)
+_WORD = re.compile(r"\w+")
+_PERSIAN_KEYS = str.maketrans("يك", "یک")
 
 
 def main_script(text: str) -> tuple[str, float] | None:
@@ -79,9 +87,14 @@ def main_script(text: str) -> tuple[str, float] | None:
 
 
 def is_japanese_rather(text: str) -> bool | None:
-    """Whether ideographs alone show Japanese (True) or Chinese (False); None when they are written alike in both (最高)."""
+    """Whether ideographs alone show Japanese (True) or Chinese (False); None when they are written alike in both (最高).
+
+    Forms of the mainland beside forms of Taiwan are Japanese too: 会計 is 会计 or 會計 in Chinese, never a mixture.
+    """
     balance = sum(-1 if character in _CHINESE_WORDS else leaning(character) for character in text)
-    return None if balance == 0 else balance > 0
+    if balance:
+        return balance > 0
+    return True if {_shared_with(character) for character in text} >= {"mainland", "taiwan"} else None
 
 
 def has_a_japanese_word(text: str) -> bool:
@@ -97,7 +110,9 @@ def languages_of(script: str, text: str) -> tuple[str, ...] | None:
     if script != "ARABIC" or languages is None:
         return languages
     letters = frozenset(text)
-    ruled_out = (_ARABIC if letters & _NOT_ARABIC else frozenset()) | (frozenset({"fa"}) if letters & _NOT_PERSIAN else frozenset())
+    ruled_out = frozenset({"fa"}) if letters & _NOT_PERSIAN else frozenset()
+    if letters & _NOT_ARABIC or not _PERSIAN_WORDS.isdisjoint(_WORD.findall(text.translate(_PERSIAN_KEYS))):
+        ruled_out |= _ARABIC
     possible = tuple(code for code in languages if code not in ruled_out and letters.intersection(_OWN_LETTERS.get(code, text)))
     return possible or languages
 
@@ -115,10 +130,23 @@ def leaning(character: str) -> int:
     """
     if not "\u3400" <= character <= "\u9fff":
         return 0
-    in_japan, in_china, in_taiwan = (_is_in(codec, character) for codec in ("shift_jis", "gb2312", "big5"))
+    in_japan, in_china, in_taiwan = _standards_with(character)
     if in_japan:
         return 0 if in_china or in_taiwan else 1
     return -1 if in_china and not in_taiwan else 0
+
+
+@lru_cache(maxsize=16_384)
+def _shared_with(character: str) -> str | None:
+    """Which one of the Chinese standards has this Japanese character, where only one has."""
+    in_japan, in_china, in_taiwan = _standards_with(character)
+    if not in_japan or in_china == in_taiwan:
+        return None
+    return "mainland" if in_china else "taiwan"
+
+
+def _standards_with(character: str) -> tuple[bool, bool, bool]:
+    return _is_in("shift_jis", character), _is_in("gb2312", character), _is_in("big5", character)
 
 
 def _is_in(codec: str, character: str) -> bool:

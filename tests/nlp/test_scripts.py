@@ -30,6 +30,8 @@ def test_a_text_without_letters_has_no_script() -> None:
 def test_ideographs_of_one_country_tell_it() -> None:
     assert is_japanese_rather("配送遅延") is True
     assert is_japanese_rather("质量很好") is is_japanese_rather("非常感謝您") is False
+    assert is_japanese_rather("会計") is is_japanese_rather("体験") is True
+    assert is_japanese_rather("會計") is None
     assert is_japanese_rather("最高") is is_japanese_rather("") is None
 
 
@@ -40,6 +42,7 @@ def test_words_of_japanese_feedback_hint_at_it() -> None:
 
 def test_letters_that_arabic_lacks_rule_it_out() -> None:
     assert languages_of("ARABIC", "گوشی خوب است") == languages_of("ARABIC", "خیلی خوب") == ("fa",)
+    assert languages_of("ARABIC", "كيفيت خيلي خوبه.") == ("fa",)  # typed with Arabic keys
     assert "fa" not in (languages_of("ARABIC", "خدمة ممتازة") or ())
     assert "ur" not in (languages_of("ARABIC", "التطبيق سيء") or ())
     assert "ur" in (languages_of("ARABIC", "ٹھیک ہے") or ())
