@@ -26,7 +26,7 @@ from models.training.calibrate import best_thresholds
 from models.training.data import STRONG, Example, Row, example_of, load, mapping_of, topic_ids
 from models.training.development import Flags, Floats, presence_labels
 from models.training.network import Head
-from models.training.refine import counted_weights, refit, vectors_of
+from models.training.refine import EPOCHS, counted_weights, refit, vectors_of
 from nlp.bundle import BODY_WEIGHTS, Bundle, load_bundle, sha256_of
 from nlp.calibrate import sigmoid
 
@@ -120,7 +120,7 @@ def fitted(rows: Sequence[DomainRows], *, seed: int) -> Head:
     weight, present = presence_labels([example for one in rows for example in one.examples])
     head = Head(vectors.shape[1], len(topic_ids()))
     labels = torch.from_numpy(present.astype(np.float32)), torch.from_numpy(counted_weights(weight))
-    refit(head, torch.from_numpy(vectors), *labels, seed=seed)
+    refit(head, torch.from_numpy(vectors), *labels, epochs=EPOCHS["presence"], seed=seed)
     return head.eval()
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from models.training.data import STRONG, Example, Mark, example_of, load
+from models.training.data import STRONG, Example, Mark, example_of, load, mix
 from models.training.development import presence_labels
 from models.training.network import Head
 from models.training.pooled import pooled
@@ -41,7 +41,9 @@ ORDINARY = 150  # rows of a set without topic labels that name none: what silenc
 # Weights of annotators' labels, of keywords, and of silence; keywords count more than in training, for rare topics have little else.
 WEIGHTS = {1.0: 1.0, 0.3: 0.6, 0.1: 0.3}
 GUESSED = 0.1  # weight of a complaint that was guessed from the sentiment
-EPOCHS, BATCH, RATE = 12, 256, 5e-4
+EPOCHS = {"presence": 12, "complaint": 6}
+OWN = 2.0  # weight of a complaint in a sentence of our own: they are few, and say what no other set does
+BATCH, RATE = 256, 5e-4
 TEXTS = 512
 LONGEST = 600  # characters of a text that are read
 
@@ -83,13 +85,13 @@ def counted_weights(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.select([np.isclose(weight, known) for known in WEIGHTS], list(WEIGHTS.values()), 0.0).astype(np.float32)
 
 
-def refit(head: Head, vectors: Tensor, present: Tensor, weight: Tensor, *, seed: int) -> None:
+def refit(head: Head, vectors: Tensor, present: Tensor, weight: Tensor, *, epochs: int, seed: int) -> None:
     """Trains the head in place: weighted binary cross-entropy, AdamW, linear decay."""
     torch.manual_seed(seed)
     optimiser = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=0.01)
-    steps = EPOCHS * -(-len(vectors) // BATCH)
+    steps = epochs * -(-len(vectors) // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(0.0, 1 - step / steps))
-    for _ in range(EPOCHS):
+    for _ in range(epochs):
         for rows in torch.split(torch.randperm(len(vectors)), BATCH):
             logits = head(vectors[rows])
             loss = functional.binary_cross_entropy_with_logits(logits, present[rows], weight[rows], reduction="sum") / len(rows)
@@ -100,14 +102,16 @@ def refit(head: Head, vectors: Tensor, present: Tensor, weight: Tensor, *, seed:
 
 
 def complaint_labels(examples: Sequence[Example]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(n, 1) weights of complaint labels, a guess counting GUESSED, 0 where nothing is known; and whether they say that it complains."""
+    """(n, 1) weights of complaint labels, a guess counting GUESSED, our own sentences OWN, 0 unknown;
+    and whether they say that it complains."""
     marks = [example.complaint for example in examples]
     weight = [0.0 if mark is None else 1.0 if mark.weight == STRONG else GUESSED for mark in marks]
-    return np.array(weight, np.float32)[:, None], np.array([bool(mark and mark.value) for mark in marks])[:, None]
+    ours = [OWN if "file" in mix().get(example.source, {}) else 1.0 for example in examples]
+    return (np.array(weight) * ours).astype(np.float32)[:, None], np.array([bool(mark and mark.value) for mark in marks])[:, None]
 
 
-def refine(data: Path, model: Path, *, threads: int, seed: int = 1) -> int:
-    """Fits the heads for topics and complaints of a model folder anew; returns the number of rows they were fitted on."""
+def refine(data: Path, model: Path, *, threads: int, seed: int = 1, tasks: Sequence[str] = tuple(EPOCHS)) -> int:
+    """Goes on fitting the heads for topics and complaints of a model folder, or one of them; returns the number of rows that it read."""
     bundle = load_bundle(model)
     examples = rows_to_refine_on(data)
     random.Random(seed).shuffle(examples)
@@ -116,12 +120,13 @@ def refine(data: Path, model: Path, *, threads: int, seed: int = 1) -> int:
     labels = {"presence": (counted_weights(weight), present), "complaint": complaint_labels(examples)}
     with np.load(model / HEADS) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    for task, (counted, true) in labels.items():
+    for task in tasks:
+        counted, true = labels[task]
         head = Head(bundle.hidden, true.shape[1])
         head.load_state_dict(
             {name.removeprefix(f"{task}."): torch.from_numpy(v) for name, v in arrays.items() if name.startswith(f"{task}.")}
         )
-        refit(head, vectors, torch.from_numpy(true.astype(np.float32)), torch.from_numpy(counted), seed=seed)
+        refit(head, vectors, torch.from_numpy(true.astype(np.float32)), torch.from_numpy(counted), epochs=EPOCHS[task], seed=seed)
         arrays |= {f"{task}.{name}": value.numpy() for name, value in head.state_dict().items()}
     np.savez(model / HEADS, **arrays)
     record_checksum(model)
@@ -141,8 +146,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tasks", nargs="+", choices=tuple(EPOCHS), default=tuple(EPOCHS))
     arguments = parser.parse_args()
-    print(f"heads for topics and complaints fitted on {refine(arguments.data, arguments.model, threads=arguments.threads)} rows")
+    rows = refine(arguments.data, arguments.model, threads=arguments.threads, tasks=arguments.tasks)
+    print(f"heads for {', '.join(arguments.tasks)} fitted on {rows} rows")
 
 
 if __name__ == "__main__":
