@@ -23,11 +23,11 @@ JSON = {"Content-Type": "application/json"}
 VAULT = Vault("a secret for tests alone")
 ROWS: list[dict[str, Any]] = [
     {"text": "商品が届きません", "source": "shop", "author": {"id": "ken"}},
-    {"text": "最高", "source": "shop", "author": {"id": "ken"}},
-    {"text": "最高", "source": "shop", "author": {"id": "wei"}},
-    {"text": "最高", "source": "shop", "country": "JP"},
-    {"text": "最高", "source": "survey"},
-    {"text": "最高", "question": "商品はいかがでしたか"},
+    {"text": "良好", "source": "shop", "author": {"id": "ken"}},
+    {"text": "良好", "source": "shop", "author": {"id": "wei"}},
+    {"text": "良好", "source": "shop", "country": "JP"},
+    {"text": "良好", "source": "survey"},
+    {"text": "良好", "question": "商品はいかがでしたか"},
     {"text": "super", "country": "DE"},
     {"text": "The parcel came late.", "country": "JP", "source": "survey"},
     {"text": "a\x00b \ud800 late", "language": "en"},

@@ -134,9 +134,9 @@ def test_the_language_that_a_caller_names_is_believed(annotator: Annotator) -> N
 def test_prior_and_question_help_where_the_text_leaves_doubt(annotator: Annotator) -> None:
     alone, prior, asked, neither = annotator.annotate(
         [
-            TextInput("最高"),
-            TextInput("最高", priors=("ja",)),
-            TextInput("最高", question="商品はいかがでしたか"),
+            TextInput("良好"),
+            TextInput("良好", priors=("ja",)),
+            TextInput("良好", question="商品はいかがでしたか"),
             TextInput("The parcel came late.", priors=("ja",), question="商品はいかがでしたか"),
         ]
     )
