@@ -24,9 +24,9 @@ from sklearn.linear_model import LogisticRegression
 
 from models.training.data import Row, mix
 from models.training.embedding_rows import HELD_OUT_DOMAINS, HELD_OUT_SETS, LONGEST, NAMED, labels_of, readable
-from models.training.refine import record_checksum
+from models.training.refine import write_heads
 from nlp.annotator import Annotator
-from nlp.bundle import HEADS, Bundle, load_bundle
+from nlp.bundle import Bundle, load_bundle
 from nlp.custom_topics import EXAMPLES_AT, TOPICS_AT, Background, Evidence, Reading, TopicReadings, TopicScorer, place
 from nlp.embedding import packed, unpacked
 from nlp.encode import Tokenizer, WordVectors
@@ -249,10 +249,7 @@ def fit_custom_topics(data: Path, model: Path, *, threads: int, seed: int = 1) -
         raise ValueError(f"{model} does not embed: `python -m models.training.embedding` first")
     player, chance = Player(among, feedback[ORDINARY:], readings, background), random.Random(seed)
     arrays[ODDS] = np.stack([odds_with(examples, player, chance) for examples in EXAMPLES_AT])
-    with np.load(model / HEADS) as stored:
-        kept = {name: stored[name] for name in stored.files}
-    np.savez(model / HEADS, **(kept | arrays))
-    record_checksum(model)
+    write_heads(model, arrays)
     return arrays
 
 

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from models.training.batches import Batch
 from models.training.data import topic_ids
-from models.training.loop import Budget, Loop
+from models.training.loop import Budget, Loop, arguments_of
 from models.training.network import Answers, Network, mean_of_units, network_of_model
 from models.training.train import losses
 
@@ -129,22 +129,11 @@ def _surprise(given: Tensor, wanted: Tensor) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--backbone", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True, help="the model to make shallower")
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--keep", default=",".join(map(str, KEPT)), help="layers of the model, comma separated")
     parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from")
     parser.add_argument("--rate", type=float, default=RATE)
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.set_flush_denormal(True)
-    torch.manual_seed(arguments.seed)
+    arguments = arguments_of(parser, minutes=60)
     teacher = network_of_model(arguments.backbone, arguments.model, len(topic_ids())).to(arguments.device)
     kept = [int(layer) for layer in arguments.keep.split(",")]
     student = shallower(teacher, kept)

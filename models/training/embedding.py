@@ -27,8 +27,8 @@ from models.training.embedding_rows import EmbeddingRows, embedding_rows
 from models.training.network import Head
 from models.training.plain_backbone import PlainBackbone
 from models.training.pooled import pooled
-from models.training.refine import record_checksum
-from nlp.bundle import HEADS, Bundle, load_bundle
+from models.training.refine import write_heads
+from nlp.bundle import Bundle, load_bundle
 from nlp.heads import EMBEDDING, PARTS
 
 Floats = NDArray[np.float32]
@@ -176,10 +176,7 @@ def fit_embedding(data: Path, backbone: Path, model: Path, cache: Path | None, *
     """Puts the embedding head into a model folder; returns the number of texts it was fitted on."""
     wanted = targets(data, backbone, cache, threads=threads)
     vectors = own_vectors(wanted.rows.texts, load_bundle(model), threads=threads)
-    with np.load(model / HEADS) as stored:
-        kept = {name: stored[name] for name in stored.files}
-    np.savez(model / HEADS, **(kept | dict(arrays_of(fit(vectors, wanted)))))
-    record_checksum(model)
+    write_heads(model, arrays_of(fit(vectors, wanted)))
     return len(vectors)
 
 

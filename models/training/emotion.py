@@ -24,8 +24,8 @@ from models.evaluation.metrics import expected_calibration_error, macro_f1
 from models.training.emotion_labels import EmotionExample, covered_by, shares_of
 from models.training.emotion_rows import development_emotions, training_emotions
 from models.training.network import Head, emotion_loss
-from models.training.refine import record_checksum, vectors_of
-from nlp.bundle import HEADS, load_bundle
+from models.training.refine import vectors_of, write_heads
+from nlp.bundle import load_bundle
 from nlp.calibrate import fit_temperature, softmax
 from nlp.heads import EMOTION
 from store.records import EMOTIONS
@@ -112,16 +112,12 @@ def _groups(
 
 def write_head(model: Path, head: Head, temperature: float) -> None:
     """Puts the head, its labels and its temperature into the folder."""
-    with np.load(model / HEADS) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    arrays |= {f"{EMOTION}.{name}": value.numpy() for name, value in head.state_dict().items()}
-    np.savez(model / HEADS, allow_pickle=False, **arrays)
     path = model / "model.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest["labels"][EMOTION] = EMOTIONS
     manifest["calibration"]["temperature"][EMOTION] = temperature
     path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    record_checksum(model)
+    write_heads(model, {f"{EMOTION}.{name}": value.numpy() for name, value in head.state_dict().items()})
 
 
 def add_emotion(data: Path, model: Path, *, threads: int, seed: int = 1) -> EmotionReport:

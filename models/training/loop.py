@@ -3,6 +3,7 @@
 # torch may be absent where types are checked: its classes are then unknown.
 from __future__ import annotations
 
+import argparse
 import random
 import re
 import time
@@ -73,6 +74,23 @@ def to_device(batch: Batch, device: str) -> Batch:
     """The batch on another device."""
     targets = Targets(**{field.name: getattr(batch.targets, field.name).to(device) for field in fields(batch.targets)})
     return Batch(batch.vectors.to(device), batch.mask.to(device), batch.unit.to(device), targets)
+
+
+def arguments_of(parser: argparse.ArgumentParser, *, minutes: float) -> argparse.Namespace:
+    """Reads what a run is told, whatever else `parser` asks for, and makes torch ready for it."""
+    for name in ("--data", "--backbone", "--out"):
+        parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=minutes)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    # A flag of the processor for the whole thread: set at the edge, where nobody else computes.
+    torch.set_flush_denormal(True)
+    torch.manual_seed(arguments.seed)
+    return arguments
 
 
 class Loop(ABC):

@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -128,13 +129,15 @@ def refine(data: Path, model: Path, *, threads: int, seed: int = 1, tasks: Seque
         )
         refit(head, vectors, torch.from_numpy(true.astype(np.float32)), torch.from_numpy(counted), epochs=EPOCHS[task], seed=seed)
         arrays |= {f"{task}.{name}": value.numpy() for name, value in head.state_dict().items()}
-    np.savez(model / HEADS, **arrays)
-    record_checksum(model)
+    write_heads(model, arrays)
     return len(examples)
 
 
-def record_checksum(model: Path) -> None:
-    """Writes the checksum of the heads into model.json."""
+def write_heads(model: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Puts arrays into the heads of a model folder, beside or in place of those that are there, and their checksum into model.json."""
+    with np.load(model / HEADS) as stored:
+        kept = {name: stored[name] for name in stored.files}
+    np.savez(model / HEADS, allow_pickle=False, **(kept | dict(arrays)))
     path = model / "model.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest["files"][HEADS] = {"sha256": sha256_of(model / HEADS), "bytes": (model / HEADS).stat().st_size}

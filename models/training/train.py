@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from models.training.batches import UNKNOWN, Batch, Targets
 from models.training.data import topic_ids
-from models.training.loop import Budget, Loop
+from models.training.loop import Budget, Loop, arguments_of
 from models.training.network import Answers, Network, emotion_loss, mean_of_units, network_of_model, new_network
 
 RATE, SMOOTHING = 1e-4, 0.05
@@ -106,20 +106,8 @@ class Trainer(Loop):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--backbone", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="a model folder to go on from; the backbone without")
-    parser.add_argument("--minutes", type=float, default=55.0)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    # A flag of the processor for the whole thread: set at the edge, where nobody else computes.
-    torch.set_flush_denormal(True)
-    torch.manual_seed(arguments.seed)
+    arguments = arguments_of(parser, minutes=55)
     topics = len(topic_ids())
     network = network_of_model(arguments.backbone, arguments.start, topics) if arguments.start else new_network(arguments.backbone, topics)
     trainer = Trainer(arguments.data, arguments.backbone, arguments.out, network.to(arguments.device), seed=arguments.seed)
