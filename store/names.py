@@ -13,7 +13,11 @@ def names(
     connection: Connection, workspace_id: str, built_in: Mapping[str, Mapping[str, str]], language: ChannelLanguage
 ) -> dict[str, str]:
     """Id -> name, of brands and topics. `built_in`: the topics that ship, id -> language -> name; one that is hidden now has a past too."""
-    shipped = {topic: name[language] for topic, name in built_in.items()}
+    return named(connection, workspace_id, {topic: name[language] for topic, name in built_in.items()}, language)
+
+
+def named(connection: Connection, workspace_id: str, shipped: Mapping[str, str], language: ChannelLanguage) -> dict[str, str]:
+    """The same, with the topics that ship already in that language: id -> name."""
     own = workspace_taxonomy(connection, workspace_id)
     added = {topic.id: title_of(topic, language) for topic in (own.topics if own else ())}
-    return shipped | added | {brand.id: brand.name for brand in list_brands(connection, workspace_id)}
+    return dict(shipped) | added | {brand.id: brand.name for brand in list_brands(connection, workspace_id)}

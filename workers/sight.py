@@ -18,12 +18,11 @@ from insights.severity import severity
 from insights.spikes import Finding, SpikeConfig, finding
 from insights.summary import summarize
 from store.alerts import last_ended, open_alerts
-from store.brands import list_brands
 from store.dimensions import filters_scope, scope_filters
 from store.model_changes import comparable_since
+from store.names import named
 from store.records import Alert, AlertFigures, Measure, Rule, Scope, TopicShare
 from store.rollups import Sparse, first_seen, grid, series, sums, totals
-from store.topics import title_of, workspace_taxonomy
 from store.workspaces import get_workspace
 from workers.memory import LOOKS_BACK_EVERY, Key, Memory, Past, Watcher
 from workers.reasons import Reasons, reasons
@@ -73,9 +72,7 @@ class Eye:
         # Whatever might page is let through, as in a replay: of series that surge together `discoveries` takes more than of one.
         self._config: SpikeConfig = config_of(rule.measure, rule.options, sensitivity=ANYTHING, least=rule.least)
         self._seasons: Seasons = seasons_of(rule.options, self._workspace)
-        own = workspace_taxonomy(connection, rule.workspace_id)
-        self._names = dict(names) | {topic.id: title_of(topic) for topic in (own.topics if own else ())}
-        self._names |= {brand.id: brand.name for brand in list_brands(connection, rule.workspace_id)}
+        self._names = named(connection, rule.workspace_id, names, "en")
         self._width = timedelta(minutes=rule.window_minutes)
         self._until = floor_to(now, BUCKET) + BUCKET
         self._start = self._until - self._width
