@@ -173,6 +173,24 @@ def totals(
     return found if by else found or {"": Counts()}
 
 
+def live_totals(
+    connection: Connection, workspace_id: str, scope: Scope, measure: Measure, stretch: tuple[datetime, datetime], *, by: str | None = None
+) -> dict[str, int]:
+    """What `measure` counts of the rows that came as they were written, in the buckets of `totals`, per value of the dimension `by`.
+
+    Without `by` under the key "". Raises InvalidInput for an unknown dimension.
+    """
+    check_dimensions([by] if by else [], get_workspace(connection, workspace_id).dimensions, field="by")
+    parts = stretches(*stretch)
+    if not parts:
+        return {} if by else {"": 0}
+    counted = cells(connection, row_id(workspace_id, "workspace"), [by] if by else [], scope_filters(scope), parts)
+    key: ColumnElement[str] = counted.c[by] if by else literal("")
+    found = connection.execute(select(key, func.sum(_live(measure, counted))).group_by(key).order_by(key))
+    values = {value: int(number) for value, number in found}
+    return values if by else values or {"": 0}
+
+
 def _to_counts(sums: Sequence[int]) -> Counts:
     of = dict(zip(MEASURES, sums, strict=True))
     return Counts(

@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from insights.causes import Cause, shared_excess, stand_ins
-from insights.rules import OF_SOURCES, measured
+from insights.rules import OF_SOURCES
 from store.alerts import open_alerts
 from store.dimensions import filters_scope, scope_filters
 from store.records import Alert, Rule
-from store.rollups import totals
+from store.rollups import live_totals
 from store.scope import scope_values
 from workers.sight import Sight
 
@@ -61,7 +61,7 @@ def _shared(connection: Connection, one: Cause, other: Found) -> float:
     seen, rule = other.sight.finding, other.rule
 
     def count(both: dict[str, str], stretch: tuple[datetime, datetime]) -> int:
-        return measured(totals(connection, rule.workspace_id, *stretch, scope=filters_scope(both))[""], rule.measure)
+        return live_totals(connection, rule.workspace_id, filters_scope(both), rule.measure, stretch)[""]
 
     return shared_excess(one.filters, scope_filters(other.sight.scope), (seen.since, seen.until), count)
 

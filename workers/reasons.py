@@ -16,7 +16,7 @@ from insights.spikes import Detector, Finding
 from insights.voices import typical
 from store.dimensions import dimension_names, scope_filters
 from store.records import Rule, Scope, Workspace
-from store.rollups import totals
+from store.rollups import live_totals, totals
 from store.voices import MOST_VOICES, Voice, texts_of, voices
 
 FIRST_TEXTS = 3
@@ -85,7 +85,7 @@ def _contributions(
     for dimension in dimension_names(workspace.dimensions):
         if dimension in fixed:
             continue
-        now = _measured(connection, rule, scope, (seen.since, seen.until), dimension)
+        now = live_totals(connection, rule.workspace_id, scope, rule.measure, (seen.since, seen.until), by=dimension)
         past = _measured(connection, rule, scope, learned, dimension)
         parts = excesses(now, past, before, observed=seen.observed, expected=seen.expected)
         found += [{"dimension": dimension, **part} for part in parts[:MOST_PARTS]]

@@ -12,7 +12,7 @@ from core.times import BUCKET, floor_to
 from insights.budget import discoveries
 from insights.onset import onset
 from insights.replays import ANYTHING, watcher
-from insights.rules import config_of, dense, is_on, is_watched, measured, seasons_of
+from insights.rules import config_of, dense, is_on, is_watched, seasons_of
 from insights.seasons import Seasons
 from insights.severity import severity
 from insights.spikes import Finding, SpikeConfig, finding
@@ -22,7 +22,7 @@ from store.dimensions import filters_scope, scope_filters
 from store.model_changes import comparable_since
 from store.names import named
 from store.records import Alert, AlertFigures, Measure, Rule, Scope, TopicShare
-from store.rollups import Sparse, first_seen, grid, series, sums, totals
+from store.rollups import Sparse, first_seen, grid, live_totals, series, sums
 from store.workspaces import get_workspace
 from workers.memory import LOOKS_BACK_EVERY, Key, Memory, Past, Watcher
 from workers.reasons import Reasons, reasons
@@ -243,9 +243,10 @@ class Eye:
     def _figures(self, one: Series, seen: Finding, started_at: datetime, why: Reasons) -> AlertFigures:
         """What an alert shows of a finding."""
         measure = self._rule.measure
-        by_topic = totals(self._connection, self._rule.workspace_id, seen.since, seen.until, by="topic", scope=one.scope)
-        shares = [TopicShare(topic, measured(counts, measure)) for topic, counts in by_topic.items() if topic != one.scope.topic]
-        topics = tuple(sorted((share for share in shares if share.count), key=lambda share: (-share.count, share.topic))[:MOST_TOPICS])
+        stretch = (seen.since if one.fresh is None else max(seen.since, one.fresh), seen.until)
+        by_topic = live_totals(self._connection, self._rule.workspace_id, one.scope, measure, stretch, by="topic")
+        shares = [TopicShare(topic, count) for topic, count in by_topic.items() if count and topic != one.scope.topic]
+        topics = tuple(sorted(shares, key=lambda share: (-share.count, share.topic))[:MOST_TOPICS])
         return AlertFigures(
             severity=severity(why.voices),
             window_minutes=seen.windows * self._rule.window_minutes,

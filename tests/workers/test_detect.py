@@ -10,7 +10,7 @@ import pytest
 from nlp.adaptation import adaptation_content
 from nlp.heads import Calibration
 from store.adaptations import add_adaptation
-from store.alerts import last_ended, list_alerts, resolve_alert, transitions
+from store.alerts import last_ended, list_alerts, resolve_alert, transitions, why_of
 from store.annotations import correct_feedback, save_annotations
 from store.brands import create_brand, delete_brand
 from store.database import Database
@@ -131,6 +131,20 @@ def test_a_surge_opens_an_alert_that_says_what_and_since_when(database: Database
     assert alert.started_at == NOW - 10 * MINUTE
     assert alert.top_topics[0].topic == "delivery"
     assert "Mostly about Delivery (40)." in alert.summary
+
+
+def test_an_alert_tells_of_the_topics_of_what_it_counts(database: Database, workspace: Workspace, rule: Rule) -> None:
+    five_ordinary_days(database, workspace)
+    put(database, workspace, rows(300, since=NOW - 50 * MINUTE, minutes=40), live=False)
+    surge(database, workspace)
+    settle(database)
+    assert look(database) == Detected(opened=1)
+    alert = alerts(database, workspace)[0]
+    assert alert.observed == 40
+    assert [(share.topic, share.count) for share in alert.top_topics] == [("delivery", 40)]
+    with database.read() as connection:
+        parts = why_of(connection, workspace.id, alert.id)["contributions"]
+    assert [part["observed"] for part in parts if part["dimension"] == "topic"] == [40]
 
 
 def test_an_ordinary_hour_opens_nothing(database: Database, workspace: Workspace, rule: Rule) -> None:
