@@ -25,4 +25,10 @@ class Metrics:
         self.unannotated = Gauge(
             "koe_feedback_unannotated", "Stored feedback that waits for its annotation, all workspaces.", registry=self.registry
         )
+        self.reannotations = Gauge(
+            "koe_reannotations_active", "Workspaces whose older annotations are being replaced, or wait for it.", registry=self.registry
+        )
+        self.reannotation_failures = Gauge(
+            "koe_reannotation_failed_texts", "Stored texts that could not be annotated again, all workspaces.", registry=self.registry
+        )
         self.model_ready = Gauge("koe_model_ready", "1 once the model is loaded.", registry=self.registry)

@@ -6,6 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from api.services import With
 from core.errors import TransientError
 from store.feedback import count_unannotated
+from store.reannotations import reannotations_at_work
 
 router = APIRouter(tags=["health"])
 
@@ -23,6 +24,10 @@ def show_metrics(services: With) -> Response:
     try:
         with services.database.read() as connection:
             metrics.unannotated.set(count_unannotated(connection))
+            active, failed = reannotations_at_work(connection)
+            metrics.reannotations.set(active)
+            metrics.reannotation_failures.set(failed)
     except TransientError:
-        metrics.unannotated.set(float("nan"))
+        for gauge in (metrics.unannotated, metrics.reannotations, metrics.reannotation_failures):
+            gauge.set(float("nan"))
     return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

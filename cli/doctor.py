@@ -197,6 +197,7 @@ def check_database(settings: "Settings") -> Iterator[Check]:
         return
     yield Check("database", "ok", f"{database.url.render_as_string()} at {database.revision()}")
     yield from check_workers(database)
+    yield check_reannotation(database)
 
 
 def check_workers(database: "Database") -> Iterator[Check]:
@@ -217,6 +218,18 @@ def check_workers(database: "Database") -> Iterator[Check]:
         yield Check("backlog", "warn", f"{waiting:,} texts wait for the model", "start more: KOE_WORKERS, or koe worker --queue annotate")
     else:
         yield Check("backlog", "ok", f"{waiting:,} texts wait for the model")
+
+
+def check_reannotation(database: "Database") -> Check:
+    from store.reannotations import reannotations_at_work
+
+    with database.read() as connection:
+        active, failed = reannotations_at_work(connection)
+    found = f"under way in {active} workspace{'' if active == 1 else 's'}" if active else "none under way"
+    if failed:
+        advice = "koe reannotate --status tells where, koe reannotate tries them again"
+        return Check("reannotate", "warn", f"{found}; {failed:,} text{'' if failed == 1 else 's'} could not be annotated again", advice)
+    return Check("reannotate", "ok", found)
 
 
 def check_broker(settings: "Settings") -> Check:

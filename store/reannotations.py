@@ -87,6 +87,13 @@ def list_reannotations(connection: Connection) -> list[Reannotation]:
     return [_to_reannotation(row) for row in connection.execute(select(reannotations).order_by(reannotations.c.workspace_id))]
 
 
+def reannotations_at_work(connection: Connection) -> tuple[int, int]:
+    """How many workspaces have one under way, and how many texts of all workspaces the model could not take; cheap at any size."""
+    active = connection.scalar(select(func.count()).select_from(reannotations).where(reannotations.c.state.in_(ACTIVE))) or 0
+    failed = connection.scalar(select(func.count()).select_from(outdated).where(outdated.c.error.is_not(None))) or 0
+    return active, failed
+
+
 def any_outdated(connection: Connection, workspace_id: str, versions: Versions) -> bool:
     """Whether a workspace has an annotation of another model or taxonomy."""
     others = select(annotations.c.feedback_id).where(_of_others(row_id(workspace_id, "workspace"), versions)).limit(1)

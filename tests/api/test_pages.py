@@ -74,6 +74,8 @@ def test_metrics_count_requests_by_route_and_what_waits(api: Client) -> None:
     assert 'koe_requests_total{method="GET",route="/v1/feedback/{feedback_id}",status="200"} 1.0' in metrics
     assert 'koe_requests_total{method="GET",route="(none)",status="404"} 1.0' in metrics
     assert "koe_feedback_unannotated 1.0" in metrics
+    assert "koe_reannotations_active 0.0" in metrics
+    assert "koe_reannotation_failed_texts 0.0" in metrics
     assert 'koe_feedback_rows_total{status="created"} 1.0' in metrics
     assert "secret" not in metrics
     assert "acme" not in metrics

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import insert
 
 from cli import doctor
 from cli.doctor import Check, check_auth, check_disk, check_model, check_secret
@@ -12,6 +13,10 @@ from core.settings import Settings
 from core.times import utcnow
 from store.database import Database
 from store.heartbeats import beat
+from store.reannotations import ask_reannotation
+from store.tables import outdated
+from store.workspaces import create_workspace
+from tests.builders import a_new_feedback, an_annotation, store_annotated
 from tests.cli.conftest import Koe, Outcome
 
 
@@ -70,6 +75,21 @@ def test_workers_that_are_silent_are_named_and_live_ones_counted(quick: Koe, sto
         for kind in ("annotate", "stages", "beat"):
             beat(connection, f"{kind}-1", kind, utcnow())
     assert states(quick("doctor", "--json", settings={"KOE_PORT": "1"}))["workers"] == "ok"
+
+
+def test_texts_that_could_not_be_annotated_again_are_pointed_out(quick: Koe, stored: Database) -> None:
+    quick("db", "upgrade")
+    with stored.write() as connection:
+        workspace = create_workspace(connection, "acme", utcnow())
+        row = store_annotated(connection, workspace.id, [(a_new_feedback("Late again"), an_annotation("negative", []))])[0]
+        ask_reannotation(connection, workspace.id, since=None, now=utcnow())
+    assert states(quick("doctor", "--json", settings={"KOE_PORT": "1"}))["reannotate"] == "ok"
+    with stored.write() as connection:
+        mark = {"feedback_id": int(row.id), "workspace_id": int(workspace.id), "claims": 5, "error": "given up"}
+        connection.execute(insert(outdated), mark)
+    outcome = quick("doctor", settings={"KOE_PORT": "1"})
+    assert "warn  reannotate" in outcome.out
+    assert "1 text could not be annotated again" in outcome.out
 
 
 def test_a_secret_that_others_can_read_fails(home: Path) -> None:

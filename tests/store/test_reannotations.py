@@ -20,6 +20,7 @@ from store.reannotations import (
     claim_outdated,
     list_reannotations,
     reannotation_progress,
+    reannotations_at_work,
     stop_reannotation,
 )
 from store.records import AnnotatedBy, Feedback, Labels, ReannotationState, Workspace
@@ -242,6 +243,7 @@ def test_a_text_that_stops_its_worker_keeps_the_annotation_it_has(database: Data
         assert (said.annotation and said.annotation.model, said.error) == ("old", None)
         found = reannotation_progress(connection, workspace.id, NOW)
         assert (state(connection, workspace), found.failed, found.outdated) == ("done", 1, 1)
+        assert reannotations_at_work(connection) == (0, 1)
 
 
 def test_what_the_model_could_not_take_is_tried_again_when_somebody_asks(database: Database, workspace: Workspace) -> None:
