@@ -21,7 +21,7 @@ from insights.severity import of_source, severity
 from insights.spikes import Surge
 from insights.summary import summarize
 from nlp.topics import name_of
-from store.brands import list_brands
+from store.names import named
 from store.records import Scope, TopicShare
 from store.rollups import totals
 from store.rules import get_rule
@@ -121,8 +121,7 @@ class Trial:
     def __init__(self, connection: Connection, services: Services, workspace_id: str, watch: Watch) -> None:
         self._connection, self._services, self._workspace_id, self._watch = connection, services, workspace_id, watch
         self.history = History(connection, workspace_id, watch)
-        self._names = {brand.id: brand.name for brand in list_brands(connection, workspace_id)}
-        self._names |= {topic.id: name_of(topic) for topic in services.topics_of(connection, workspace_id).topics}
+        self._names = named(connection, workspace_id, {topic.id: name_of(topic) for topic in services.taxonomy.topics}, "en")
 
     def run(self, since: datetime, until: datetime, *, rule_id: str | None, told: frozenset[str]) -> BacktestOut:
         """Raises InvalidInput when the rule splits into more series than one call can judge."""

@@ -80,7 +80,7 @@ class ShareDetector:
         """Look at the window from `start` without remembering it. See `insights.spikes.Detector`."""
         where, config = self._lanes.where, self._config
         share, correlation = self.share, self.correlation
-        ready = self._is_ready(start)
+        ready = config.is_ready(start.timestamp() - self._first, self._rows, self._lanes)
         best: Any = None
         unusual: Lane = 0.0
         for windows in self._spans:
@@ -143,10 +143,3 @@ class ShareDetector:
                 return None
             chosen = [self._seen[(self._step - 1 - back) % len(self._seen)] for back in range(windows)]
         return sum(one[0] for one in chosen), sum(one[1] for one in chosen)
-
-    def _is_ready(self, start: datetime) -> Lane:
-        config = self._config
-        enough = self._lanes.where(
-            self._rows >= config.minimum_rows, config.minimum_history.total_seconds(), config.quiet_history.total_seconds()
-        )
-        return start.timestamp() - self._first >= enough

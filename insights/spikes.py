@@ -65,6 +65,10 @@ class SpikeConfig:
         if not self.spans or self.spans[0] <= timedelta(0) or list(self.spans) != sorted(set(self.spans)):
             raise InvalidInput(f"spans are {self.spans}; valid: one or more stretches of time, ascending", field="spans")
 
+    def is_ready(self, age: Lane, rows: Lane, lanes: Lanes) -> Lane:
+        """Whether a series has enough past to be judged: `age` seconds since it began, and so many `rows`."""
+        return age >= lanes.where(rows >= self.minimum_rows, self.minimum_history.total_seconds(), self.quiet_history.total_seconds())
+
     def windows(self, width: timedelta) -> tuple[int, ...]:
         """Numbers of windows of `width` that are looked at as one, ascending: (1, 3, 12) for hours, (3, 12, 36, 144) for five minutes."""
         return tuple(sorted({max(1, round(span / width)) for span in self.spans}))
@@ -287,7 +291,7 @@ class Detector:
                 one = (surprise, spread.windows, seen, expected, variance)
                 best = tuple(where(better, *pair) for pair in zip(one, best, strict=True))
         p_value = self._lanes.least(1.0, self._lanes.tenth(self._lanes.least(SURE, self._strays.calibrate(best[0]) - self._looks)))
-        ready = self._is_ready(start)
+        ready = config.is_ready(start.timestamp() - self._first, self._rows, self._lanes)
         surging = ready & (p_value < config.sensitivity)
         elevated = ready & (unusual > -math.log10(config.release))
         floor = (best[2] >= config.least) & ((observed >= config.least) | (self._seconds < HOUR_SECONDS))
@@ -379,13 +383,6 @@ class Detector:
 
     def _parts(self) -> list[Baseline | Spread | Strays]:
         return [self._baseline, *self._spreads, self._strays]
-
-    def _is_ready(self, start: datetime) -> Lane:
-        config = self._config
-        enough = self._lanes.where(
-            self._rows >= config.minimum_rows, config.minimum_history.total_seconds(), config.quiet_history.total_seconds()
-        )
-        return start.timestamp() - self._first >= enough
 
 
 def _mixed(lanes: Lanes, which: Lane, one: Any, other: Any) -> Any:

@@ -129,12 +129,6 @@ def delete_feedback(connection: Connection, workspace_id: str, feedback_id: str,
     touch_later_reposts(connection, workspace, [(row.fingerprint, row.created_at)])
 
 
-def list_sources_seen(connection: Connection, workspace_id: str) -> list[str]:
-    """Names of the sources that a workspace has feedback of, in order."""
-    query = select(feedback.c.source).where(feedback.c.workspace_id == row_id(workspace_id, "workspace")).distinct()
-    return list(connection.scalars(query.order_by(feedback.c.source)))
-
-
 def period(connection: Connection, workspace_id: str) -> tuple[datetime, datetime] | None:
     """When the oldest and the newest feedback was written; None for an empty workspace."""
     mine = feedback.c.workspace_id == row_id(workspace_id, "workspace")

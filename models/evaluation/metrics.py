@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp.calibrate import calibration_error
+
 
 def f1(hits: int, predicted: int, gold: int) -> float:
     """Harmonic mean of precision and recall: 2 hits / (predicted + gold); 0 where neither occurs."""
@@ -61,12 +63,9 @@ def expected_calibration_error(confidence: Sequence[float] | NDArray[np.floating
 
     Source: Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning" (2015); 15 bins as in Guo et al. (2017).
     """
-    confidences, hits = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
-    if not len(confidences):
+    if not len(confidence):
         raise ValueError("calibration needs at least one row")
-    number = np.minimum((confidences * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(number, confidences - hits, bins)
-    return float(np.abs(gaps).sum() / len(confidences))
+    return calibration_error(np.asarray(confidence, np.float64), np.asarray(correct, np.bool_), bins)
 
 
 def share(flags: Iterable[bool]) -> float:

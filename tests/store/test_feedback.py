@@ -16,7 +16,6 @@ from store.feedback import (
     delete_feedback,
     get_feedback,
     history,
-    list_sources_seen,
     period,
 )
 from store.records import Author, NewFeedback, Rating, Revision, Scores, Stored, Workspace
@@ -66,9 +65,10 @@ def test_sources_and_workspaces_have_external_ids_of_their_own(database: Databas
     with database.write() as connection:
         other = create_workspace(connection, "other", NOW)
         rows = [a_new_feedback(external_id="1", source=source) for source in ("a", "b")]
-        assert [one.status for one in add_new(connection, workspace.id, rows, now=NOW, live=True)] == ["created", "created"]
+        stored = add_new(connection, workspace.id, rows, now=NOW, live=True)
+        assert [one.status for one in stored] == ["created", "created"]
         assert [one.status for one in add_new(connection, other.id, rows, now=NOW, live=True)] == ["created", "created"]
-        assert list_sources_seen(connection, workspace.id) == ["a", "b"]
+        assert [get_feedback(connection, workspace.id, one.id).feedback.source for one in stored] == ["a", "b"]
 
 
 def test_what_has_no_external_id_is_always_new(database: Database, workspace: Workspace) -> None:
