@@ -68,7 +68,7 @@ class History:
         """What to judge, in whole windows; None when nothing is stored. Raises InvalidInput when it is too long, or the wrong way round."""
         if self._stored is None:
             return None
-        window = self.watch.window
+        window = self.watch.width
         first = floor_to(since or self._stored[0], window)
         last = floor_to((until or self._stored[1]) - timedelta(microseconds=1 if until else 0), window) + window
         if first >= last:
@@ -83,12 +83,12 @@ class History:
         Raises InvalidInput when the rule splits into more series than one call can judge.
         """
         # All that came before belongs to what is known of a series; windows before its first row do not.
-        start = since if self._stored is None else min(floor_to(self._stored[0], self.watch.window), since)
+        start = since if self._stored is None else min(floor_to(self._stored[0], self.watch.width), since)
         return self._shapes(start, since, until) if self.watch.measure == "shape" else self._counts(start, since, until)
 
     def _counts(self, start: datetime, since: datetime, until: datetime) -> tuple[list[Scope], Replay] | None:
         watch = self.watch
-        found = grid(self._connection, self._workspace_id, watch.scope, watch.split_by, watch.measure, (start, until), watch.window)
+        found = grid(self._connection, self._workspace_id, watch.scope, watch.split_by, watch.measure, (start, until), watch.width)
         series = {key: windows for key, windows in sorted(found.items()) if windows and is_watched(watch.options, watch.split_by, key)}
         if len(series) > MOST_SERIES:
             raise InvalidInput(
@@ -98,12 +98,12 @@ class History:
             return None
         replayed = replay_all(
             start,
-            watch.window,
-            dense(list(series.values()), (until - start) // watch.window, shares=watch.measure == "share"),
+            watch.width,
+            dense(list(series.values()), (until - start) // watch.width, shares=watch.measure == "share"),
             watch.config,
             seasons=watch.seasons,
-            first_seen=beginnings(list(series.values()), start, watch.window),
-            since=(since - start) // watch.window,
+            first_seen=beginnings(list(series.values()), start, watch.width),
+            since=(since - start) // watch.width,
         )
         return [self._scope(key) for key in series], replayed
 

@@ -16,7 +16,7 @@ from api.schemas import EVERY_CALL, HoursShape, Name, Out, RuleFields, ScopeShap
 from api.services import Services, With
 from core.errors import InvalidInput
 from insights.budget import sensitivity_of
-from insights.rules import budget_of, config_of, seasons_of
+from insights.rules import budget_of, config_of, kept_width, seasons_of
 from insights.seasons import Seasons, check_country, check_zone
 from insights.spikes import SpikeConfig
 from store.channels import list_channels
@@ -204,6 +204,11 @@ class Watch:
     budget: float | None
 
     @property
+    def width(self) -> timedelta:
+        """Of the windows that the past is kept in."""
+        return kept_width(self.window)
+
+    @property
     def window_minutes(self) -> int:
         return round(self.window / MINUTE)
 
@@ -230,7 +235,7 @@ def check_rule(connection: Connection, services: Services, workspace_id: str, fi
     budget = budget_of(options, workspace, sharing)
     given = fields.sensitivity or DEFAULT_SENSITIVITY
     sensitivity = given if budget is None else sensitivity_of(budget, 1)
-    config = config_of(fields.measure, options, sensitivity=sensitivity, least=fields.least)
+    config = config_of(fields.measure, options, window, sensitivity=sensitivity, least=fields.least)
     return Watch(fields.measure, scope, split_by, window, config, options, seasons_of(options, workspace), budget)
 
 

@@ -37,6 +37,9 @@ class WindowOut(BaseModel):
     windows: int
     width_minutes: int
     spans: int = Field(description="So many lengths of time were looked at.")
+    looks: float | None = Field(
+        default=None, description="For so many looks an hour of watching counts: windows overlap, and some are short."
+    )
 
 
 class BaselineOut(BaseModel):

@@ -36,12 +36,13 @@ from numpy.typing import NDArray
 
 from benchmarks.baselines import BASELINES, Floats
 from benchmarks.simulated import HOUR, HOURS_A_WEEK, START, WEEKS, Simulated, simulate
-from core.times import floor_to, parse_time
+from benchmarks.watching import Counts, Watched
+from core.times import BUCKET, floor_to, parse_time
 from insights.backtest import BacktestInput, backtest_rows, read_inputs
-from insights.budget import calibrate, sensitivity_of
+from insights.budget import calibrate, discoveries, sensitivity_of
 from insights.replays import Replay, replay_all
 from insights.seasons import Seasons
-from insights.spikes import SpikeConfig
+from insights.spikes import SpikeConfig, grouped, lull_of
 
 OURS = "koe"
 REST = timedelta(hours=24)
@@ -284,24 +285,47 @@ def speed(one: Simulated) -> float:
 
 
 def airlines(stream: Path, labels: Path | None) -> Iterator[str]:
-    """The surges of negative tweets of each airline, all of them one workspace with a budget of one page a week."""
+    """The surges of negative tweets of each airline, all of them one workspace with a budget of one page a week: replayed, and live."""
     sentiment = {} if labels is None else {row["text"]: row["sentiment"] for row in lines_of(labels)}
-    hours: dict[str, Counter[datetime]] = {}
+    buckets: dict[str, Counter[datetime]] = {}
     for row in {row["external_id"]: row for row in lines_of(stream)}.values():
-        counts = hours.setdefault(row["attributes"]["airline"], Counter())
+        counts = buckets.setdefault(row["attributes"]["airline"], Counter())
         said = row["annotation"]["sentiment"]["label"] if labels is None else sentiment.get(row["text"], "negative")
-        counts[floor_to(parse_time(row["created_at"]), HOUR)] += said == "negative"
-    first, last = min(min(counts) for counts in hours.values()), max(max(counts) for counts in hours.values())
-    names = sorted(hours)
-    moments = [first + number * HOUR for number in range((last - first) // HOUR + 1)]
-    counted = np.array([[float(hours[name][moment]) for name in names] for moment in moments])
-    began = np.array([min(hours[name]).timestamp() for name in names])
-    replay = replay_all(first, HOUR, counted, SpikeConfig(), seasons=Seasons("America/New_York"), first_seen=began)
+        counts[floor_to(parse_time(row["created_at"]), BUCKET)] += said == "negative"
+    first = floor_to(min(min(counts) for counts in buckets.values()), HOUR)
+    last = floor_to(max(max(counts) for counts in buckets.values()), HOUR) + HOUR
+    names = sorted(buckets)
+    moments = [first + number * BUCKET for number in range((last - first) // BUCKET)]
+    counted = np.array([[float(buckets[name][moment]) for name in names] for moment in moments])
+    began = np.array([min(buckets[name]).timestamp() for name in names])
+    watched = Watched(counted, first, HOUR, seasons=Seasons("America/New_York"), began=began)
+    yield from replayed_airlines(watched, counted, names, began)
+    yield from live_airlines(watched, names)
+
+
+def replayed_airlines(watched: Watched, counted: Counts, names: Sequence[str], began: Floats) -> Iterator[str]:
+    """Noticed at the end of the hour that pages."""
+    hours = counted.reshape(-1, HOUR // BUCKET, len(names)).sum(axis=1)
+    replay = replay_all(watched.start, HOUR, hours, SpikeConfig(), seasons=Seasons("America/New_York"), first_seen=began)
     for lane, surge in replay.surges(sensitivity_of(1.0, len(names))):
         peak = surge.peak
         start, noticed, ended = (f"{moment:%d %b %H:%M}" for moment in (surge.started_at, surge.findings[0].until, surge.ended_at))
         seen = f"{peak.observed} in {peak.windows} h against {peak.expected:.0f}, p = {peak.p_value:.1g}"
-        yield f"{names[lane]}: from {start}, noticed {noticed}, until {ended}; {seen}"
+        yield f"replayed, {names[lane]}: from {start}, noticed {noticed}, until {ended}; {seen}"
+
+
+def live_airlines(watched: Watched, names: Sequence[str]) -> Iterator[str]:
+    """Noticed within five minutes, as the watching worker looks."""
+    looks = list(watched.live(watched.start))
+    p_values = np.array([np.where(one.surging, one.p_value, 1.0) for _, one in looks])
+    paging = discoveries(p_values, sensitivity_of(1.0, len(names)), len(names)) & (p_values < 1)
+    elevated = np.array([one.elevated for _, one in looks])
+    for lane, name in enumerate(names):
+        events = np.flatnonzero(paging[:, lane] | elevated[:, lane])
+        for group in grouped(events.tolist(), paging[events, lane].tolist(), lull_of(BUCKET)):
+            moment, seen = looks[group[0]]
+            counts = f"{seen.observed[lane]:.0f} in {seen.windows[lane]:.0f} h against {seen.expected[lane]:.0f}"
+            yield f"live, {name}: noticed {moment:%d %b %H:%M}; {counts}, p = {seen.p_value[lane]:.1g}"
 
 
 def lines_of(path: Path) -> Iterator[dict[str, Any]]:

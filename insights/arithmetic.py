@@ -4,7 +4,7 @@
 of `total` texts with a = share * (1 / spread - 1) and b = (1 - share) * (1 / spread - 1), share = expected / total. `surprise` is
 log10(hours / spans) - log10(tail), `hours` being the length of the span: how rare it is in an hour of watching. Above 2 it is replaced by
 the least of itself and (surprise - 2) / (2.302585 * stray_excess) - log10(stray_rate), what this series did in the past. The p-value is 10
-to the minus of what is left plus the logarithm of the windows that begin in an hour, and at most 1.
+to the minus of what is left, times the looks that an hour of watching counts for, and at most 1.
 """
 
 import math
@@ -26,8 +26,7 @@ def p_value_of(seen: Finding) -> float:
     surprise = max(0.0, math.log10(hours / seen.spans) - math.log10(max(seen.tail, LEAST_TAIL)))
     if surprise > FROM:
         surprise = min(surprise, (surprise - FROM) * PRIOR_EXCESS / seen.stray_excess - math.log10(seen.stray_rate))
-    looks = math.log10(max(1.0, HOUR / seen.width))
-    return float(min(1.0, 10 ** -min(SURE, surprise - looks)))
+    return float(min(1.0, 10 ** -min(SURE, surprise - math.log10(seen.looks))))
 
 
 def arithmetic(seen: Finding, detector: Detector | ShareDetector, learned: tuple[datetime, datetime]) -> dict[str, Any]:
@@ -43,6 +42,7 @@ def arithmetic(seen: Finding, detector: Detector | ShareDetector, learned: tuple
             "windows": seen.windows,
             "width_minutes": round(seen.width.total_seconds() / 60),
             "spans": seen.spans,
+            "looks": seen.looks,
         },
         "observed": {"raw": seen.observed, "total": seen.total},
         "expected": {"count": seen.expected, "interval": [low, high], "spread": seen.spread},

@@ -29,7 +29,8 @@ class Baseline:
 
     Level: counts over seasonal exposure, both forgotten exponentially (gamma-Poisson: West and Harrison, "Bayesian Forecasting and Dynamic
     Models", 1997, ch. 14). Season: counts over what the level alone expects, shrunk by a gamma prior to the neighbouring hours; the more
-    the series is over-dispersed, the more. Windows narrower than an hour are interpolated between the middles of hours.
+    the series is over-dispersed, the more. A window between the middles of two hours is taken for a mixture of them, and of wider windows
+    a day has as many parts as windows.
     """
 
     __slots__ = (
@@ -42,6 +43,8 @@ class Baseline:
         "_lanes",
         "_level_exposure",
         "_level_seen",
+        "_part",
+        "_parts",
         "_per_hour",
         "_weekday_expected",
         "_weekday_from",
@@ -60,13 +63,15 @@ class Baseline:
         self.seasons = seasons
         self._lanes = lanes
         self._per_hour = max(1.0, HOUR_SECONDS / width)
+        self._parts = max(1, int(DAY_SECONDS / max(HOUR_SECONDS, width)))
+        self._part = DAY_SECONDS / self._parts
         self._keep_level = 0.5 ** (1 / (LEVEL_HALF_LIFE_DAYS * per_day))
         self._keep_hour = 0.5 ** (1 / (HOUR_HALF_LIFE_DAYS * self._per_hour))
         self._keep_weekday = 0.5 ** (7 / (WEEKDAY_HALF_LIFE_DAYS * per_day))
         self._weekday_from = WEEKDAY_FROM_DAYS * per_day
         zero, one = lanes.filled(0.0), lanes.filled(1.0)
         self._level_seen = self._level_exposure = zero
-        self._hours, self._hour_seen, self._hour_expected = [one] * 24, [zero] * 24, [zero] * 24
+        self._hours, self._hour_seen, self._hour_expected = [one] * self._parts, [zero] * self._parts, [zero] * self._parts
         self._weekdays, self._weekday_seen, self._weekday_expected = [one] * 8, [zero] * 8, [zero] * 8
         self.learned: Lane = zero
         self.level: Lane = zero
@@ -109,20 +114,19 @@ class Baseline:
         self.level = self._level_seen / self._level_exposure
 
     def _places(self, start: float) -> tuple[int, int, int, float]:
-        """Weekday, the hours between whose middles the window lies, and how far it lies towards the second."""
-        weekday, second = self.seasons.place(start)
-        if self._width >= HOUR_SECONDS:
-            hour = int((second + self._width / 2) / HOUR_SECONDS) % 24 if self._width < DAY_SECONDS else 0
-            return weekday, hour, hour, 0.0
-        place = (second + self._width / 2) / HOUR_SECONDS - 0.5
-        hour = int(place // 1)
-        return weekday, hour % 24, (hour + 1) % 24, place - hour
+        """Weekday, the hours (or wider parts of the day) between whose middles that of the window lies, and how far towards the second."""
+        weekday, second = self.seasons.place(start + self._width / 2)
+        if self._parts == 1:
+            return weekday, 0, 0, 0.0
+        place = second / self._part - 0.5
+        part = int(place // 1)
+        return weekday, part % self._parts, (part + 1) % self._parts, place - part
 
     def _learn_hour(self, hour: int, share: float, taught: Lane, expected: Lane, prior: Lane) -> None:
         keep = self._keep_hour if share == 1 else self._keep_hour**share
         seen = self._hour_seen[hour] = self._hour_seen[hour] * keep + share * taught
         due = self._hour_expected[hour] = self._hour_expected[hour] * keep + share * expected
-        around = 1 + NEIGHBOURS * (0.5 * (self._hours[hour - 1] + self._hours[(hour + 1) % 24]) - 1)
+        around = 1 + NEIGHBOURS * (0.5 * (self._hours[hour - 1] + self._hours[(hour + 1) % self._parts]) - 1)
         self._hours[hour] = (seen + prior * around) / (due + prior)
 
     def _learn_weekday(self, weekday: int, taught: Lane, expected: Lane) -> None:

@@ -80,7 +80,7 @@ class Replay:
         return grouped(events.tolist(), mine[events].tolist(), lull_of(self.width))
 
     def _finding(self, number: int, lane: Any, paging: NDArray[np.bool_]) -> Finding:
-        one = Looked(*(None if values is None else values[number, lane] for values in self.looked))
+        one = Looked(*(values[number, lane] if isinstance(values, np.ndarray) else values for values in self.looked))
         seen = finding(self.start + int(number) * self.width, self.width, self.config, one)
         return replace(seen, surging=bool(paging[number, lane]))
 
@@ -116,8 +116,8 @@ def _stacked(looks: Sequence[Looked], series: int) -> Looked:
     columns: list[Any] = []
     for name in Looked._fields:
         values = [getattr(one, name) for one in looks]
-        if values and values[0] is None:
-            columns.append(None)
+        if values and (values[0] is None or name == "looks"):
+            columns.append(values[0])
             continue
         kind: Any = bool if name in {"ready", "elevated", "surging"} else np.float64 if name == "p_value" else np.float32
         stacked = np.empty((len(values), series), kind)

@@ -18,13 +18,21 @@ OF_SILENCE = (*SPANS[1:], DAY)
 """A quarter of an hour without a word is nothing."""
 
 
-def config_of(measure: Measure, options: RuleOptions, *, sensitivity: float, least: int) -> SpikeConfig:
-    """What makes a surge for a rule."""
+def kept_width(window: timedelta) -> timedelta:
+    """Width of the windows that the past of a rule is kept in, so many of which make up its own: at most an hour, for a rule looks every
+    five minutes, and the season of a day is not known from two halves of it."""
+    return next(width for minutes in range(60, 0, -5) if not window % (width := timedelta(minutes=minutes)))
+
+
+def config_of(measure: Measure, options: RuleOptions, window: timedelta, *, sensitivity: float, least: int) -> SpikeConfig:
+    """What makes a surge for a rule whose shortest span is `window`."""
     usual = OF_SILENCE if measure == "silence" else SPANS
+    spans = tuple(timedelta(minutes=one) for one in options.windows) or usual
     return SpikeConfig(
         sensitivity=sensitivity,
         least=least,
-        spans=tuple(timedelta(minutes=one) for one in options.windows) or usual,
+        spans=tuple(sorted({max(span, window) for span in spans})),
+        window=window,
         direction="fall" if measure == "silence" else "rise",
         threshold=options.threshold,
     )

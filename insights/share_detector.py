@@ -7,7 +7,7 @@ from typing import Any
 
 from insights.baseline import HOUR_SECONDS
 from insights.lanes import FLOATS, Lane, Lanes, lane_of
-from insights.spikes import SURE, Looked, SpikeConfig
+from insights.spikes import SURE, Looked, SpikeConfig, looks_of
 from insights.strays import Strays
 
 SHARE_HALF_LIFE_DAYS = 14.0
@@ -35,6 +35,7 @@ class ShareDetector:
             self._first = first_seen.timestamp() if isinstance(first_seen, datetime) else first_seen
         self._keep = 0.5 ** (self._seconds / (SHARE_HALF_LIFE_DAYS * 86_400))
         self._spans = config.windows(width)
+        self._own = max(1, round(config.window / width))
         zero = lanes.filled(0.0)
         self._negative = self._total = self._squares = self._pairs = self._rows = zero
         self._seen: list[tuple[Lane, Lane]] = [(zero, zero)] * self._spans[-1]
@@ -85,8 +86,9 @@ class ShareDetector:
         unusual: Lane = 0.0
         for windows in self._spans:
             before = self._before(windows - 1, lately)
-            if before is None:
+            if before is None and best is not None:
                 break
+            before = before or (0.0, 0.0)
             negative, total = observed[0] + before[0], observed[1] + before[1]
             asked = ready & (negative > total * share)
             tail = self._lanes.share_surprise(negative, total, share, correlation, asked)
@@ -97,14 +99,17 @@ class ShareDetector:
             one = (surprise, windows, negative, total)
             better = True if best is None else surprise > best[0]
             best = one if best is None else tuple(where(better, *pair) for pair in zip(one, best, strict=True))
-        surprise = self._strays.calibrate(best[0]) - math.log10(max(1.0, HOUR_SECONDS / self._seconds))
+        looks = looks_of(self._seconds, self._spans[0], gliding=lately is not None)
+        surprise = self._strays.calibrate(best[0]) - math.log10(looks)
         p_value = self._lanes.least(1.0, self._lanes.tenth(self._lanes.least(SURE, surprise)))
-        worse = observed[0] > observed[1] * share
+        earlier = self._before(self._own - 1, lately) or (0.0, 0.0)
+        own = observed[0] + earlier[0], observed[1] + earlier[1]
+        worse = own[0] > own[1] * share
         surging = ready & (best[2] >= config.least) & worse & (p_value < config.sensitivity)
         elevated = ready & (unusual > -math.log10(config.release))
         if config.threshold is not None:
-            surging = (observed[0] >= config.least) & (observed[0] >= config.threshold * observed[1])
-            elevated = (observed[0] > 0) & (observed[0] >= config.threshold * observed[1])
+            surging = (own[0] >= config.least) & (own[0] >= config.threshold * own[1])
+            elevated = (own[0] > 0) & (own[0] >= config.threshold * own[1])
         return Looked(
             windows=best[1],
             observed=best[2],
@@ -120,6 +125,7 @@ class ShareDetector:
             elevated=elevated,
             surging=surging,
             total=best[3],
+            looks=looks,
         )
 
     def alone(self, lane: int) -> "ShareDetector":

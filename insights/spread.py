@@ -1,7 +1,6 @@
 """How far sums over a span of windows stray from what was expected: the over-dispersion of a series, learned robustly from its past."""
 
 import math
-from collections.abc import Sequence
 
 from insights.lanes import FLOATS, Lane, Lanes
 
@@ -51,11 +50,11 @@ class Spread:
         "windows",
     )
 
-    def __init__(self, windows: int, all_windows: Sequence[int], width: float, lanes: Lanes = FLOATS) -> None:
-        """A span of `windows` of `width` seconds, one of `all_windows`, the shortest of which is the prior of the longer ones."""
+    def __init__(self, windows: int, shortest: int, looked_at: int, width: float, lanes: Lanes = FLOATS) -> None:
+        """A span of `windows` of `width` seconds. `shortest`: that of the spans which is the prior of the longer ones; `looked_at`: how
+        many spans share what may be found by chance."""
         per_day = 86_400 / width
         hours = windows * width / 3_600
-        shortest = all_windows[0]
         self.windows = windows
         self._lanes = lanes
         self._prior = PRIOR / math.sqrt(windows)
@@ -67,7 +66,7 @@ class Spread:
         self._keep = 0.5 ** (1 / (HALF_LIFE_DAYS * per_day))
         self._hour = max(1.0, 3_600 / width)
         self._season_share = 1 / max(1.0, hours)
-        self.bonus = math.log10(hours / len(all_windows))
+        self.bonus = math.log10(hours / looked_at)
         self._squares = self._weight = self._surging = lanes.filled(0.0)
         self._last = lanes.filled(0.0)
         self.trusted: Lane = self.value

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from core.times import HOUR, floor_to
 from insights.budget import calibrate
 from insights.replays import Replay, replay_all
-from insights.rules import beginnings, budget_of, config_of, dense, is_watched, seasons_of
+from insights.rules import beginnings, budget_of, config_of, dense, is_watched, kept_width, seasons_of
 from insights.shape import replay_shapes
 from store.database import Database
 from store.dimensions import scope_filters
@@ -72,7 +72,8 @@ class Replayed:
 
 
 def _counts_of(connection: Connection, rule: Rule, workspace: Workspace, now: datetime) -> Replayed:
-    width = timedelta(minutes=rule.window_minutes)
+    window = timedelta(minutes=rule.window_minutes)
+    width = kept_width(window)
     until = floor_to(now, width)
     since = until - MOST_WINDOWS * width
     split = [name for name in rule.split_by if name not in scope_filters(rule.scope)]
@@ -88,7 +89,7 @@ def _counts_of(connection: Connection, rule: Rule, workspace: Workspace, now: da
         since,
         width,
         dense(series, MOST_WINDOWS, shares=rule.measure == "share"),
-        config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least),
+        config_of(rule.measure, rule.options, window, sensitivity=rule.sensitivity, least=rule.least),
         seasons=seasons_of(rule.options, workspace),
         first_seen=firsts,
     )
@@ -105,6 +106,6 @@ def _shapes_of(connection: Connection, rule: Rule, workspace: Workspace, now: da
     sources = [hours for source, hours in found.items() if rule.scope.source or is_watched(rule.options, rule.split_by, (source,))]
     largest = sorted(sources, key=lambda hours: -sum(one.rows for one in hours.values()))[:MOST_SOURCES]
     series = [{(start - since) // HOUR: shape for start, shape in hours.items()} for hours in largest]
-    config = config_of(rule.measure, rule.options, sensitivity=rule.sensitivity, least=rule.least)
+    config = config_of(rule.measure, rule.options, HOUR, sensitivity=rule.sensitivity, least=rule.least)
     replay = replay_shapes(since, (until - since) // HOUR, series, config, seasons_of(rule.options, workspace))
     return Replayed(replay, until, [min(hours).timestamp() for hours in largest])

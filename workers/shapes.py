@@ -39,7 +39,7 @@ class ShapeEye:
         self._connection, self._rule, self._now, self._memory = connection, rule, now, memory
         workspace = get_workspace(connection, rule.workspace_id)
         # Whatever might page is let through: of sources that change together `discoveries` takes more than of one.
-        self._config = config_of(rule.measure, rule.options, sensitivity=ANYTHING, least=rule.least)
+        self._config = config_of(rule.measure, rule.options, HOUR, sensitivity=ANYTHING, least=rule.least)
         self._seasons = seasons_of(rule.options, workspace)
         self._until = floor_to(now, BUCKET) + BUCKET
         self._settled = floor_to(self._until - SETTLED, HOUR)

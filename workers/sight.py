@@ -12,7 +12,7 @@ from core.times import BUCKET, floor_to
 from insights.budget import discoveries
 from insights.onset import onset
 from insights.replays import ANYTHING, watcher
-from insights.rules import config_of, dense, is_on, is_watched, seasons_of
+from insights.rules import config_of, dense, is_on, is_watched, kept_width, seasons_of
 from insights.seasons import Seasons
 from insights.severity import severity
 from insights.spikes import Finding, SpikeConfig, finding
@@ -69,11 +69,12 @@ class Eye:
     def __init__(self, connection: Connection, rule: Rule, now: datetime, names: Mapping[str, str], memory: Memory) -> None:
         self._connection, self._rule, self._now, self._memory = connection, rule, now, memory
         self._workspace = get_workspace(connection, rule.workspace_id)
+        window = timedelta(minutes=rule.window_minutes)
         # Whatever might page is let through, as in a replay: of series that surge together `discoveries` takes more than of one.
-        self._config: SpikeConfig = config_of(rule.measure, rule.options, sensitivity=ANYTHING, least=rule.least)
+        self._config: SpikeConfig = config_of(rule.measure, rule.options, window, sensitivity=ANYTHING, least=rule.least)
         self._seasons: Seasons = seasons_of(rule.options, self._workspace)
         self._names = named(connection, rule.workspace_id, names, "en")
-        self._width = timedelta(minutes=rule.window_minutes)
+        self._width = kept_width(window)
         self._until = floor_to(now, BUCKET) + BUCKET
         self._start = self._until - self._width
         self._windows = self._config.windows(self._width)[-1]
@@ -249,7 +250,7 @@ class Eye:
         topics = tuple(sorted(shares, key=lambda share: (-share.count, share.topic))[:MOST_TOPICS])
         return AlertFigures(
             severity=severity(why.voices),
-            window_minutes=seen.windows * self._rule.window_minutes,
+            window_minutes=round(seen.windows * seen.width / timedelta(minutes=1)),
             observed=seen.observed,
             expected=seen.expected,
             interval=seen.interval,
