@@ -74,7 +74,8 @@ class History:
         if first >= last:
             raise InvalidInput("from must be before to", field="from")
         if (last - min(first, self._stored[0])) / window > MOST_WINDOWS:
-            raise InvalidInput(f"more than {MOST_WINDOWS:,} windows; choose a longer window or a shorter stretch", field="window_minutes")
+            reason = f"more than {MOST_WINDOWS:,} windows of {window // timedelta(minutes=1)} minutes"
+            raise InvalidInput(f"{reason}; shorten the stretch, or choose windows of an hour or more", field="window_minutes")
         return first, last
 
     def replay(self, since: datetime, until: datetime) -> tuple[list[Scope], Replay] | None:
