@@ -190,6 +190,7 @@ class Detector:
         "_hour",
         "_lanes",
         "_looked",
+        "_looks",
         "_means",
         "_own",
         "_rows",
@@ -232,6 +233,7 @@ class Detector:
         kept = windows if windows[0] * self._seconds <= HOUR_SECONDS else tuple(sorted({1, *windows}))
         self._spreads = [Spread(number, kept[0], len(windows), self._seconds, lanes) for number in kept]
         self._looked = self._spreads[-len(windows) :]
+        self._looks = [looks_of(self._seconds, windows[0], gliding=gliding) for gliding in (False, True)]
         self._own = max(1, round(config.window / width))
         self._strays = Strays(self._seconds, lanes)
         self._counts: list[Lane] = [lanes.filled(0.0)] * windows[-1]
@@ -306,7 +308,7 @@ class Detector:
             if self._lanes.any(better):
                 one = (surprise, spread.windows, seen, expected, variance)
                 best = tuple(where(better, *pair) for pair in zip(one, best, strict=True))
-        looks = looks_of(self._seconds, self._looked[0].windows, gliding=lately is not None)
+        looks = self._looks[lately is not None]
         left = self._strays.calibrate(best[0]) - math.log10(looks)
         p_value = self._lanes.least(1.0, self._lanes.tenth(self._lanes.least(SURE, left)))
         ready = config.is_ready(start.timestamp() - self._first, self._rows, self._lanes)
@@ -380,7 +382,8 @@ class Detector:
             due = self._lanes.but(settled & (number + 1 >= spread.windows), silent)
             if self._lanes.any(due):
                 strayed = spread.learn(number, level, of_season, of_level, prior, due)
-                surprise = self._lanes.most(surprise, strayed) if spread in self._looked else surprise
+                if spread.windows >= self._looked[0].windows:
+                    surprise = self._lanes.most(surprise, strayed)
             if prior is None:
                 prior = spread.value
         self._counts[place], self._means[place] = count, mean
