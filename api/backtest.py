@@ -19,7 +19,7 @@ from insights.budget import MOST_SENSITIVE, calibrate, quiet_at
 from insights.rules import measured
 from insights.severity import of_source, severity
 from insights.spikes import Surge
-from insights.summary import summarize
+from insights.summary import main_topics, summarize
 from nlp.topics import name_of
 from store.names import named
 from store.records import Scope, TopicShare
@@ -28,7 +28,6 @@ from store.rules import get_rule
 from store.scope import scope_key
 
 router = APIRouter(prefix="/v1/rules", tags=["rules"], route_class=Route, responses=problems(*EVERY_CALL, 404, 413, 415))
-MOST_TOPICS = 5
 
 
 class BacktestIn(RuleFields):
@@ -178,13 +177,12 @@ class Trial:
             hour=peak.start,
         )
 
-    def _topics(self, scope: Scope, surge: Surge) -> list[TopicShare]:
+    def _topics(self, scope: Scope, surge: Surge) -> Sequence[TopicShare]:
         """Of what the peak's observed count speaks most."""
         if scope.topic is not None or self._watch.measure == "shape":
             return []
         counts = totals(self._connection, self._workspace_id, surge.peak.since, surge.peak.until, by="topic", scope=scope)
-        shares = [TopicShare(topic, measured(count, self._watch.measure)) for topic, count in counts.items()]
-        return sorted((share for share in shares if share.count > 0), key=lambda share: (-share.count, share.topic))[:MOST_TOPICS]
+        return main_topics({topic: measured(count, self._watch.measure) for topic, count in counts.items()})
 
 
 BUDGETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)

@@ -14,8 +14,8 @@ from typing import Any
 
 from core.times import HOUR, to_rfc3339
 from insights.share_detector import ShareDetector
-from insights.spikes import SURE, Detector, Finding
-from insights.strays import FROM, PRIOR_EXCESS
+from insights.spikes import Detector, Finding
+from insights.strays import FROM, PRIOR_EXCESS, SURE
 
 LEAST_TAIL = 1e-300
 

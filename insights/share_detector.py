@@ -7,7 +7,7 @@ from typing import Any
 
 from insights.baseline import HOUR_SECONDS
 from insights.lanes import FLOATS, Lane, Lanes, lane_of
-from insights.spikes import SURE, Looked, SpikeConfig, looks_of
+from insights.spikes import Looked, SpikeConfig, looks_of
 from insights.strays import Strays
 
 SHARE_HALF_LIFE_DAYS = 14.0
@@ -36,6 +36,7 @@ class ShareDetector:
         self._keep = 0.5 ** (self._seconds / (SHARE_HALF_LIFE_DAYS * 86_400))
         self._spans = config.windows(width)
         self._own = max(1, round(config.window / width))
+        self._looks = [looks_of(self._seconds, self._spans[0], gliding=gliding) for gliding in (False, True)]
         zero = lanes.filled(0.0)
         self._negative = self._total = self._squares = self._pairs = self._rows = zero
         self._seen: list[tuple[Lane, Lane]] = [(zero, zero)] * self._spans[-1]
@@ -99,9 +100,8 @@ class ShareDetector:
             one = (surprise, windows, negative, total)
             better = True if best is None else surprise > best[0]
             best = one if best is None else tuple(where(better, *pair) for pair in zip(one, best, strict=True))
-        looks = looks_of(self._seconds, self._spans[0], gliding=lately is not None)
-        surprise = self._strays.calibrate(best[0]) - math.log10(looks)
-        p_value = self._lanes.least(1.0, self._lanes.tenth(self._lanes.least(SURE, surprise)))
+        looks = self._looks[lately is not None]
+        p_value = self._strays.p_value(best[0], looks)
         earlier = self._before(self._own - 1, lately) or (0.0, 0.0)
         own = observed[0] + earlier[0], observed[1] + earlier[1]
         worse = own[0] > own[1] * share

@@ -33,8 +33,6 @@ twice as often where they are an hour wide, 1.4 times of a quarter of an hour, a
 in any case. P-values so much larger bring both to about the same number of pages (benchmarks.gliding)."""
 DAY = timedelta(days=1)
 UTC_SEASONS = Seasons()
-SURE = 300.0
-"""The least p-value that is told is 10 to the minus that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +307,7 @@ class Detector:
                 one = (surprise, spread.windows, seen, expected, variance)
                 best = tuple(where(better, *pair) for pair in zip(one, best, strict=True))
         looks = self._looks[lately is not None]
-        left = self._strays.calibrate(best[0]) - math.log10(looks)
-        p_value = self._lanes.least(1.0, self._lanes.tenth(self._lanes.least(SURE, left)))
+        p_value = self._strays.p_value(best[0], looks)
         ready = config.is_ready(start.timestamp() - self._first, self._rows, self._lanes)
         surging = ready & (p_value < config.sensitivity)
         elevated = ready & (unusual > -math.log10(config.release))

@@ -4,6 +4,8 @@ import math
 
 from insights.lanes import FLOATS, Lane, Lanes
 
+SURE = 300.0
+"""The least p-value that is told is 10 to the minus that."""
 FROM = 2.0
 """Surprise (-log10 of a p-value) above which the past is fitted."""
 CAP = 7.0
@@ -44,6 +46,10 @@ class Strays:
             return surprise
         left = (surprise - FROM) * PRIOR_EXCESS / self.mean_excess() - self._lanes.log10(self.rate())
         return self._lanes.where(beyond, self._lanes.least(surprise, left), surprise)
+
+    def p_value(self, surprise: Lane, looks: float) -> Lane:
+        """How many findings like this one so many looks bring, given what the series did in the past; at most 1."""
+        return self._lanes.least(1.0, self._lanes.tenth(self._lanes.least(SURE, self.calibrate(surprise) - math.log10(looks))))
 
     def rate(self) -> Lane:
         """Strays per window."""

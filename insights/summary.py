@@ -9,6 +9,8 @@ from insights.spikes import Finding
 from insights.wording import Style, present_sentences
 from store.records import Measure, Scope, TopicShare
 
+MOST_TOPICS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -39,6 +41,12 @@ class _Found:
     @property
     def interval(self) -> tuple[float, float]:
         return self.finding.interval
+
+
+def main_topics(counts: Mapping[str, int]) -> tuple[TopicShare, ...]:
+    """What is spoken of most, largest first."""
+    shares = [TopicShare(topic, count) for topic, count in counts.items() if count > 0]
+    return tuple(sorted(shares, key=lambda share: (-share.count, share.topic))[:MOST_TOPICS])
 
 
 def summarize(

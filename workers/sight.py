@@ -16,12 +16,12 @@ from insights.rules import config_of, dense, is_on, is_watched, kept_width, seas
 from insights.seasons import Seasons
 from insights.severity import severity
 from insights.spikes import Finding, SpikeConfig, finding
-from insights.summary import summarize
+from insights.summary import main_topics, summarize
 from store.alerts import last_ended, open_alerts
 from store.dimensions import filters_scope, scope_filters
 from store.model_changes import comparable_since
 from store.names import named
-from store.records import Alert, AlertFigures, Measure, Rule, Scope, TopicShare
+from store.records import Alert, AlertFigures, Measure, Rule, Scope
 from store.rollups import Sparse, first_seen, grid, live_totals, series, sums
 from store.workspaces import get_workspace
 from workers.memory import LOOKS_BACK_EVERY, Key, Memory, Past, Watcher
@@ -32,7 +32,6 @@ SETTLED = timedelta(hours=2)
 """Rows count as live up to two hours after they were written; what is older does not change any more, and can be learned."""
 TALKS_WITHIN = timedelta(days=7)
 """A source that said nothing for longer is no longer missed."""
-MOST_TOPICS = 5
 FEW = 8
 """Detectors of more series are taught side by side."""
 
@@ -246,8 +245,7 @@ class Eye:
         measure = self._rule.measure
         stretch = (seen.since if one.fresh is None else max(seen.since, one.fresh), seen.until)
         by_topic = live_totals(self._connection, self._rule.workspace_id, one.scope, measure, stretch, by="topic")
-        shares = [TopicShare(topic, count) for topic, count in by_topic.items() if count and topic != one.scope.topic]
-        topics = tuple(sorted(shares, key=lambda share: (-share.count, share.topic))[:MOST_TOPICS])
+        topics = main_topics({topic: count for topic, count in by_topic.items() if topic != one.scope.topic})
         return AlertFigures(
             severity=severity(why.voices),
             window_minutes=round(seen.windows * seen.width / timedelta(minutes=1)),
