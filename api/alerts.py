@@ -19,6 +19,7 @@ from api.services import Services, With
 from core.errors import InvalidInput
 from core.times import parse_time, to_rfc3339
 from insights.matching import inhibited_by, silenced_by
+from store.alert_groups import companions
 from store.alerts import (
     acknowledge_alert,
     count_alerts,
@@ -93,10 +94,14 @@ class AlertPageOut(Page[AlertOut]):
 
 
 class Deed(Body):
-    """Who does it and why; both may be left out, and the key is kept anyway."""
+    """Who does it and why; both may be left out, and the key is kept anyway.
+
+    With `group`, every unresolved alert that channels hear of together with this one shares its fate, as with the link in a message.
+    """
 
     by: Name | None = Field(default=None, examples=["Mai"])
     note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)] | None = None
+    group: bool = Field(default=False, description="Whether it is done to all alerts of its group that are not resolved.")
 
 
 class Snooze(Deed):
@@ -147,13 +152,13 @@ def show_alert(alert_id: str, caller: Reader, services: With) -> AlertWithHistor
 @router.post("/{alert_id}/acknowledge", summary="Say that somebody looks at it", responses=problems(404, 409, 413, 415))
 def acknowledge(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
     deed = deed_of(caller, services, body)
-    return changed(services, lambda connection: acknowledge_alert(connection, caller.workspace_id, alert_id, **deed))
+    return changed(services, caller, alert_id, body, lambda *alert: acknowledge_alert(*alert, **deed))
 
 
 @router.post("/{alert_id}/unacknowledge", summary="Give it back: nobody looks at it any more", responses=problems(404, 409, 413, 415))
 def unacknowledge(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
     deed = deed_of(caller, services, body)
-    return changed(services, lambda connection: unacknowledge_alert(connection, caller.workspace_id, alert_id, **deed))
+    return changed(services, caller, alert_id, body, lambda *alert: unacknowledge_alert(*alert, **deed))
 
 
 @router.post("/{alert_id}/snooze", summary="Let it sleep until a time", responses=problems(404, 409, 413, 415))
@@ -161,19 +166,23 @@ def snooze(alert_id: str, body: Snooze, caller: Manager, services: With) -> Aler
     """When the time is over and the surge is not, it is open again and channels hear of it."""
     until = end_of_snooze(body, services.clock())
     deed = deed_of(caller, services, body)
-    return changed(services, lambda connection: snooze_alert(connection, caller.workspace_id, alert_id, until=until, **deed))
+    return changed(services, caller, alert_id, body, lambda *alert: snooze_alert(*alert, until=until, **deed))
 
 
 @router.post("/{alert_id}/resolve", summary="End it by hand", responses=problems(404, 409, 413, 415))
 def resolve(alert_id: str, caller: Manager, services: With, body: Posted = None) -> AlertOut:
     deed = deed_of(caller, services, body)
-    return changed(services, lambda connection: resolve_alert(connection, caller.workspace_id, alert_id, **deed))
+    return changed(services, caller, alert_id, body, lambda *alert: resolve_alert(*alert, **deed))
 
 
-def changed(services: Services, change: Callable[[Connection], Alert]) -> AlertOut:
-    """Make a change, and show the alert as it is then."""
+def changed(
+    services: Services, caller: Caller, alert_id: str, body: Deed | None, change: Callable[[Connection, str, str], Alert]
+) -> AlertOut:
+    """Make a change to an alert, and to its group where that is asked for; all of it or nothing. Shows the alert as it is then."""
     with services.database.write() as connection:
-        alert = change(connection)
+        alert = change(connection, caller.workspace_id, alert_id)
+        for other in companions(connection, caller.workspace_id, alert_id) if body is not None and body.group else ():
+            change(connection, caller.workspace_id, other)
         answer = shown(alert, Mutes.read(connection, alert.workspace_id, services.clock()))
     services.nudge("notify")  # whoever heard of the alert hears of the change, in the same order
     return answer

@@ -56,6 +56,16 @@ def open_groups(connection: Connection, workspace_id: str) -> list[AlertGroup]:
     return [_to_group(row) for row in connection.execute(select(groups).where(mine).order_by(groups.c.id))]
 
 
+def companions(connection: Connection, workspace_id: str, alert_id: str) -> list[str]:
+    """Ids of the other unresolved alerts that channels hear of together with this one, oldest first."""
+    mine = members.alias()
+    query = select(alerts.c.id).join(members, members.c.alert_id == alerts.c.id).join(groups, groups.c.id == members.c.group_id)
+    query = query.join(mine, mine.c.group_id == members.c.group_id).where(mine.c.alert_id == row_id(alert_id, "alert"))
+    query = query.where(groups.c.workspace_id == row_id(workspace_id, "workspace"), groups.c.closed_at.is_(None))
+    query = query.where(alerts.c.id != mine.c.alert_id, alerts.c.state != "resolved")
+    return [str(one) for one in connection.scalars(query.order_by(alerts.c.id))]
+
+
 def alerts_of_groups(connection: Connection, group_ids: Sequence[str]) -> Mapping[str, list[tuple[Alert, list[Transition]]]]:
     """Group -> its alerts, each with the changes that were not told yet."""
     ids = [int(one) for one in group_ids]

@@ -3,7 +3,8 @@
 import pytest
 
 from core.nudges import Stage
-from store.alerts import open_alert
+from store.alert_groups import join_group
+from store.alerts import get_alert, open_alert
 from store.database import Database
 from store.records import AlertFigures, Scope, TopicShare, Workspace
 from store.rules import ensure_default_rule, list_rules
@@ -98,6 +99,29 @@ def test_snoozed_until_a_time_and_given_back(alerted: Client) -> None:
     assert alerted.post("/v1/alerts/1/snooze", json={"minutes": 90}).json()["snoozed_until"] == "2026-03-01T13:30:00Z"
     back = alerted.post("/v1/alerts/1/unacknowledge", json={}).json()
     assert (back["state"], back["snoozed_until"]) == ("open", None)
+
+
+def test_a_group_shares_the_fate_of_one_of_its_alerts_where_that_is_asked_for(
+    alerted: Client, database: Database, workspace: Workspace
+) -> None:
+    for source in ("forum", "web", "app"):
+        surge(database, workspace.id, source=source)
+    with database.write() as connection:
+        for number, key in (("1", "one"), ("2", "one"), ("3", "one"), ("4", "other")):
+            join_group(connection, get_alert(connection, workspace.id, number), key=key, policy=None, now=NOW)
+
+    def states() -> list[str]:
+        return [alerted.get(f"/v1/alerts/{number}").json()["state"] for number in (1, 2, 3, 4)]
+
+    alerted.post("/v1/alerts/2/acknowledge")
+    assert states() == ["open", "acknowledged", "open", "open"]
+    alerted.post("/v1/alerts/3/resolve")
+    answer = alerted.post("/v1/alerts/1/snooze", json={"minutes": 90, "group": True, "by": "Mai"})
+    assert (answer.status_code, answer.json()["id"]) == (200, "1")
+    assert states() == ["snoozed", "snoozed", "resolved", "open"]
+    assert alerted.get("/v1/alerts/2").json()["history"][-1]["by"] == "Mai"
+    assert alerted.post("/v1/alerts/3/acknowledge", json={"group": True}).status_code == 409
+    assert states() == ["snoozed", "snoozed", "resolved", "open"]
 
 
 @pytest.mark.parametrize(

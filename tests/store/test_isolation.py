@@ -149,6 +149,7 @@ READS: dict[str, tuple[Read, object]] = {
     "get_alert": (lambda c, w, i: alerts.get_alert(c, w, i["alert"]), NotFound),
     "transitions": (lambda c, w, i: alerts.transitions(c, w, i["alert"]), NotFound),
     "acknowledge_alert": (lambda c, w, i: alerts.acknowledge_alert(c, w, i["alert"], actor="x", now=NOW), NotFound),
+    "companions": (lambda c, w, i: alert_groups.companions(c, w, i["alert"]), []),
     "list_silences": (lambda c, w, i: silences.list_silences(c, w), []),
     "silences_in_force": (lambda c, w, i: silences.silences_in_force(c, w, NOW), []),
     "get_silence": (lambda c, w, i: silences.get_silence(c, w, i["silence"]), NotFound),
