@@ -1,8 +1,12 @@
 """What the cores could do at all: the rate of plain matrix products in int8 and float32, and how many operations a text needs."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from nlp.body_weights import BodyWeights
 
 SIDE, ROWS, LAYERS, RUNS = 1024, 256, 16, 24
 """A chain of int8 layers of SIDE x SIDE on ROWS rows: the weights of one fit the second-level cache, and the rows of a batch are ours."""
@@ -17,7 +21,8 @@ def work(limit: str, threads: int) -> Callable[[Sequence[str]], list[str]]:
 
 
 def operations_of(texts: Sequence[str]) -> float:
-    """Multiplications and additions that the bundled body needs for these texts: every weight once a token, and attention; no padding."""
+    """Multiplications and additions that the bundled body needs for these texts: every weight once a token, or once a pair of them where
+    layers see pairs, and attention; no padding."""
     from nlp.batching import windows_of
     from nlp.body_weights import read_body
     from nlp.bundle import BODY, BUNDLED, load_bundle
@@ -29,8 +34,15 @@ def operations_of(texts: Sequence[str]) -> float:
     segments = [tokenizer.encode([clean(text[span.start : span.end]) for span in split(text)]) for text in texts]
     windows = [windows_of(ids, bos=tokenizer.bos, eos=tokenizer.eos, max_tokens=bundle.max_tokens) for ids in segments]
     lengths = [len(window.ids) for found in windows for window in found]
+    by_token = body.layers if body.paired_after is None else body.paired_after
+    pairs = [-(-length // 2) for length in lengths]
+    joined = 0 if body.paired_after is None else 4 * body.hidden**2 * sum(pairs)
+    return float(by_token * _of_a_layer(body, lengths) + (body.layers - by_token) * _of_a_layer(body, pairs) + joined)
+
+
+def _of_a_layer(body: "BodyWeights", lengths: Sequence[int]) -> int:
     weights = 4 * body.hidden**2 + 2 * body.hidden * body.inner
-    return float(sum(body.layers * (2 * weights * length + 4 * body.hidden * length**2) for length in lengths))
+    return sum(2 * weights * length + 4 * body.hidden * length**2 for length in lengths)
 
 
 def _int8(threads: int) -> Callable[[Sequence[str]], list[str]]:

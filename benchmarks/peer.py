@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import (
     BertConfig,
     BertModel,
@@ -27,9 +28,11 @@ from transformers.utils import logging
 
 from nlp.body_weights import BodyWeights, read_body
 from nlp.bundle import BODY, BUNDLED, HEADS, TOKENIZER, Bundle, load_bundle
+from nlp.torch_backend import Pairs, pairs_of, to_tokens
 from store.records import SENTIMENTS
 
 BATCH = 32
+PARTS = ("weight", "bias")
 LAYER = {
     "query": "attention.self.query",
     "key": "attention.self.key",
@@ -43,30 +46,46 @@ LAYER = {
 
 
 class MeanPooledBert(BertPreTrainedModel):
-    """A Bert whose sentiment is read from the mean of its token states, as ours is."""
+    """A Bert whose sentiment is read from the mean of its token states, as ours is; its upper layers see pairs of tokens where ours do."""
 
-    def __init__(self, config: BertConfig) -> None:
+    def __init__(self, config: BertConfig, paired_after: int | None = None) -> None:
         super().__init__(config)
         hidden = config.hidden_size
         self.bert = BertModel(config, add_pooling_layer=False)
+        self.pairs = None if paired_after is None else Pairs(hidden)
+        self.paired_after = paired_after
         self.classifier = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, len(SENTIMENTS)))
         self.post_init()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SequenceClassifierOutput:
-        states = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        if self.pairs is None:
+            states = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        else:
+            input_ids, attention_mask = (functional.pad(part, (0, part.shape[1] % 2)) for part in (input_ids, attention_mask))
+            paired, there = pairs_of(attention_mask)
+            states = self._through(self.bert.embeddings(input_ids), attention_mask, slice(self.paired_after))
+            states = to_tokens(self._through(self.pairs(states, there), paired, slice(self.paired_after, None)))
         content = attention_mask.clone()
         content.scatter_(1, attention_mask.sum(dim=1, keepdim=True) - 1, 0)[:, 0] = 0  # eos and bos are no content
         pooled = (states * content.unsqueeze(-1)).sum(dim=1) / content.sum(dim=1, keepdim=True).clamp(min=1)
         return SequenceClassifierOutput(logits=self.classifier(pooled))
 
+    def _through(self, states: Tensor, mask: Tensor, layers: slice) -> Tensor:
+        hidden = mask[:, None, None, :].bool().expand(-1, 1, mask.shape[1], -1)  # as transformers gives it to its own attention
+        for layer in self.bert.encoder.layer[layers]:
+            after = layer(states, attention_mask=hidden)
+            states = after[0] if isinstance(after, tuple) else after
+        return states
 
-def open_pipeline(checkpoint: str | None, threads: int) -> Callable[[Sequence[str]], list[str]]:
-    """Texts to the names of their sentiments."""
+
+def open_pipeline(checkpoint: str | None, threads: int, *, pairs: bool = True) -> Callable[[Sequence[str]], list[str]]:
+    """Texts to the names of their sentiments; without `pairs` by a model that sends every token through every layer, whose answers mean
+    nothing."""
     _set_up(threads)
     if checkpoint:
         return _classify(pipeline("text-classification", checkpoint, device="cpu", dtype=torch.float32, batch_size=BATCH))
     bundle = load_bundle(BUNDLED)
-    model, tokenizer = bundled_model(bundle), bundled_tokenizer(bundle)
+    model, tokenizer = bundled_model(bundle, pairs=pairs), bundled_tokenizer(bundle)
     model.eval()
     return _classify(pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu", batch_size=BATCH))
 
@@ -96,8 +115,8 @@ def _classify(classifier: Callable[..., list[dict[str, object]]]) -> Callable[[S
     return classify
 
 
-def bundled_model(bundle: Bundle) -> MeanPooledBert:
-    """The bundled weights, dequantised, in the arrangement of transformers."""
+def bundled_model(bundle: Bundle, *, pairs: bool = True) -> MeanPooledBert:
+    """The bundled weights, dequantised, in the arrangement of transformers; without what makes pairs of tokens where `pairs` is false."""
     body = read_body(bundle.folder / BODY)
     config = BertConfig(
         vocab_size=bundle.tokenizer.size,
@@ -111,8 +130,10 @@ def bundled_model(bundle: Bundle) -> MeanPooledBert:
         id2label={index: str(sentiment) for index, sentiment in enumerate(SENTIMENTS)},
         label2id={str(sentiment): index for index, sentiment in enumerate(SENTIMENTS)},
     )
-    model = MeanPooledBert(config)
-    missing, unexpected = model.load_state_dict({**_body(body, bundle), **_head(bundle)}, strict=False)
+    paired_after = body.paired_after if pairs else None
+    model = MeanPooledBert(config, paired_after)
+    joined = {f"pairs.join.{part}": torch.from_numpy(body.arrays[f"pairs.join.{part}"]) for part in PARTS if paired_after is not None}
+    missing, unexpected = model.load_state_dict({**_body(body, bundle), **_head(bundle), **joined}, strict=False)
     assert not unexpected, unexpected
     assert set(missing) <= {"bert.embeddings.position_ids", "bert.embeddings.token_type_ids"}, missing
     return model
@@ -129,7 +150,7 @@ def _body(body: BodyWeights, bundle: Bundle) -> dict[str, Tensor]:
     }
     for layer in range(body.layers):
         for mine, theirs in LAYER.items():
-            for part in ("weight", "bias"):
+            for part in PARTS:
                 state[f"bert.encoder.layer.{layer}.{theirs}.{part}"] = body.arrays[f"layers.{layer}.{mine}.{part}"]
     return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in state.items()}
 
@@ -140,7 +161,7 @@ def _head(bundle: Bundle) -> dict[str, Tensor]:
         return {
             f"classifier.{place}.{part}": torch.from_numpy(stored[f"sentiment.{name}.{part}"].astype(np.float32))
             for name, place in places.items()
-            for part in ("weight", "bias")
+            for part in PARTS
         }
 
 

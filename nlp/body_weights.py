@@ -6,7 +6,7 @@ scale into the dequantised weight gives a plain linear layer; norms and position
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ EPSILON = 1e-12
 LINEARS = ("query", "key", "value", "attended", "inner", "output")
 NORMS = ("attended_norm", "output_norm")
 
+QUERY, JOIN = ".query/aten::linear/MatMul", "__module.pairs.join/aten::linear/MatMul"
+
 
 @dataclass(frozen=True, slots=True)
 class BodyWeights:
@@ -33,6 +35,7 @@ class BodyWeights:
     heads: int
     positions: int
     epsilon: float
+    paired_after: int | None  # layers from this on see pairs of tokens; None: none does
     arrays: Mapping[str, Floats]
 
 
@@ -40,18 +43,25 @@ def read_body(path: Path) -> BodyWeights:
     """The weights of body.xml / body.bin. ModelInvalid when the graph is not one that our export wrote."""
     model = ov.Core().read_model(str(path))
     nodes = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
-    layers = sum(name.endswith(".query/aten::linear/MatMul") for name in nodes)
+    layers, paired_after = layers_of(nodes)
     try:
-        outputs = _outputs(nodes, layers)
+        outputs = _outputs(nodes, layers, paired=paired_after is not None)
     except KeyError as error:
         raise ModelInvalid(f"{path}: no node {error}: expected a body written by `python -m models.training.export`") from error
     arrays = _evaluate(outputs)
     positions, hidden = arrays["positions"].shape
     inner = arrays["layers.0.inner.weight"].shape[0]
-    return BodyWeights(hidden, inner, layers, hidden // HEAD_SIZE, positions, EPSILON, arrays)
+    return BodyWeights(hidden, inner, layers, hidden // HEAD_SIZE, positions, EPSILON, paired_after, arrays)
 
 
-def _outputs(nodes: Mapping[str, ov.Node], layers: int) -> dict[str, tuple[ov.Output, ov.Output | None]]:
+def layers_of(nodes: Iterable[str]) -> tuple[int, int | None]:
+    """How many layers a graph has whose nodes bear these names, in the order of computing; and after which the tokens are paired, or
+    None."""
+    products = [name for name in nodes if name.endswith(QUERY) or name == JOIN]
+    return sum(name != JOIN for name in products), products.index(JOIN) if JOIN in products else None
+
+
+def _outputs(nodes: Mapping[str, ov.Node], layers: int, *, paired: bool) -> dict[str, tuple[ov.Output, ov.Output | None]]:
     """Our name -> the constant expression to evaluate, and the smoothing scale to fold in."""
     found: dict[str, tuple[ov.Output, ov.Output | None]] = {"positions": (_positions(nodes), None)}
     norms = ["norm", *(f"layers.{layer}.{norm}" for layer in range(layers) for norm in NORMS)]
@@ -59,7 +69,8 @@ def _outputs(nodes: Mapping[str, ov.Node], layers: int) -> dict[str, tuple[ov.Ou
         prefix = f"__module.{name}/aten::layer_norm"
         found[f"{name}.weight"] = (_constant_input(nodes[f"{prefix}/Multiply_1"], nodes[f"{prefix}/MVN"]), None)
         found[f"{name}.bias"] = (_constant_input(nodes[f"{prefix}/Add"], nodes[f"{prefix}/Multiply_1"]), None)
-    for name in [f"layers.{layer}.{linear}" for layer in range(layers) for linear in LINEARS]:
+    linears = [f"layers.{layer}.{linear}" for layer in range(layers) for linear in LINEARS]
+    for name in [*linears, "pairs.join"] if paired else linears:
         product = nodes[f"__module.{name}/aten::linear/MatMul"]
         found[f"{name}.weight"] = (product.input_value(1), _smoothing(product))
         found[f"{name}.bias"] = (_constant_input(nodes[f"__module.{name}/aten::linear/Add"], product), None)

@@ -22,8 +22,9 @@ from store.records import EMOTIONS
 BUNDLED = Path(__file__).parent.parent / "models" / "bundled"
 TOKENIZER, EMBEDDINGS, BODY, BODY_WEIGHTS, HEADS = "tokenizer.model", "embeddings.q4", "body.xml", "body.bin", "heads.npz"
 FILES = (TOKENIZER, EMBEDDINGS, BODY, BODY_WEIGHTS, HEADS)
-FORMAT = 1
-"""Of model.json and the files it lists; a change that an older Koe would misread gets the next number."""
+FORMAT = 2
+"""Of model.json and the files it lists; a change that an older Koe would misread gets the next number (2: a body whose upper layers may see
+pairs of tokens)."""
 AGAIN = "copy the folder again, or export it with `python -m models.training.export`"
 READABLE = "let the user that runs Koe read the folder and its files"
 

@@ -40,6 +40,7 @@ class OpenVinoBackend:
         body_on_packs, self._longest = packed_body(body)
         model = core.compile_model(body_on_packs, "CPU", options)
         self._words, self._pad, self._streams = words, pad, threads
+        self._paired = any("there" in port.get_names() for port in body_on_packs.inputs)
         # Twice as many as run at once: a stream finds its next pack ready, even while Python is busy elsewhere.
         self._threads = ThreadPoolExecutor(2 * threads, thread_name_prefix="koe-body")
         self._requests: SimpleQueue[ov.InferRequest] = SimpleQueue()
@@ -57,7 +58,7 @@ class OpenVinoBackend:
         if (longest := max(map(len, windows), default=0)) > self._longest:
             raise ValueError(f"a window has {longest} tokens, the body knows {self._longest} positions")
         found: dict[int, States] = {}
-        asked = packs(windows, pad=self._pad, threads=self._streams)
+        asked = packs(windows, pad=self._pad, threads=self._streams, align=2 if self._paired else 1)
         for states in map(self._states_of, asked) if len(asked) == 1 else self._threads.map(self._states_of, asked):
             found.update(states)
         return [found[row] for row in range(len(windows))]
@@ -72,13 +73,15 @@ class OpenVinoBackend:
                     "slots": pack.slots,
                     "mask": pack.mask,
                     "back": pack.back,
+                    **({"there": pack.there} if self._paired else {}),
                 }
             )
             # The request's memory is used again by the next pack.
-            states = request.get_output_tensor(0).data[0, : sum(pack.lengths)].copy()
+            states = request.get_output_tensor(0).data[0].copy()
         finally:
             self._requests.put(request)
-        return dict(zip(pack.rows, np.split(states, np.cumsum(pack.lengths)[:-1]), strict=True))
+        places = zip(pack.rows, pack.starts, pack.lengths, strict=True)
+        return {row: states[start : start + length] for row, start, length in places}
 
 
 def interface_of(body: Path) -> dict[str, int | None]:

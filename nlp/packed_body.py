@@ -8,15 +8,17 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as op
 
+from nlp.body_weights import layers_of
 from nlp.bundle import ModelInvalid
 
 HEADS_IN = ("aten::unflatten/Reshape", "aten::unflatten/Reshape_1", "aten::unflatten/Reshape_2")  # of query, key and value
 HEADS_OUT = "aten::flatten/Reshape"
+THERE = "__module.pairs/aten::unsqueeze/Unsqueeze"  # reads where a pair has its second token
 
 
 def packed_body(path: Path) -> tuple[ov.Model, int]:
-    """The body of body.xml on the inputs of `Pack`: vectors (1, T, hidden), places (1, T), slots (B, L), mask (B, L), back (1, T); and
-    how many tokens a window may have.
+    """The body of body.xml on the inputs of `Pack`: vectors (1, T, hidden), places (1, T), slots (B, L), mask (B, L), back (1, T), and
+    there (1, T) where layers see pairs of tokens; and how many tokens a window may have.
 
     It gives token states (1, T, hidden). ModelInvalid when the graph is not one that our export wrote.
     """
@@ -34,8 +36,15 @@ def _pack_tokens(model: ov.Model, nodes: dict[str, ov.Node]) -> int:
     # The body takes the first vectors of its table of positions, one after the other; a pack begins anew with each window.
     positions = nodes["aten::slice/Slice"]
     _hand_over(positions.output(0), _rows(positions.input_value(0), places))
-    layers = sum(name.endswith(".query/aten::linear/MatMul") for name in nodes)
+    layers, paired_after = layers_of(nodes)
+    parameters = [places, slots, back]
     for layer in range(layers):
+        if layer == paired_after:
+            there = _indices("there", [1, -1], np.int64)
+            nodes[THERE].input(0).replace_source_output(_of_pairs(there, 1))
+            parameters.append(there)
+            # The windows are as long as whole pairs, and begin with one: what leads from tokens to windows leads from pairs at half of it.
+            slots, back = _halved(slots), _halved(back)
         for name in HEADS_IN:
             heads = nodes[f"__module.layers.{layer}/{name}"]
             heads.input(0).replace_source_output(_rows(_flat(heads.input_value(0)), slots))
@@ -44,15 +53,25 @@ def _pack_tokens(model: ov.Model, nodes: dict[str, ov.Node]) -> int:
         tokens = _rows(_flat(mixed), back)
         for reader in readers:
             reader.replace_source_output(tokens)
-    model.add_parameters([places, slots, back])
+    model.add_parameters(parameters)
     vectors = nodes["vectors"]
     vectors.set_partial_shape(ov.PartialShape([1, -1, int(vectors.get_partial_shape()[2].get_length())]))
     model.validate_nodes_and_infer_types()
     return int(positions.input_value(0).get_shape()[0])
 
 
-def _indices(name: str, shape: list[int]) -> ov.op.Parameter:
-    parameter = op.parameter(shape, np.int32, name=name)
+def _of_pairs(table: ov.Node, which: int) -> ov.Output:
+    """(rows, 2n) -> (rows, n): the first (0) or second (1) of each pair."""
+    pairs = op.reshape(table, op.constant(np.array([0, -1, 2], np.int64)), special_zero=True)
+    return op.gather(pairs, op.constant(np.int64(which)), op.constant(np.int64(2))).output(0)
+
+
+def _halved(indices: ov.Node) -> ov.Node:
+    return op.divide(_of_pairs(indices, 0), op.constant(np.int32(2)))
+
+
+def _indices(name: str, shape: list[int], kind: type[np.integer] = np.int32) -> ov.op.Parameter:
+    parameter = op.parameter(shape, kind, name=name)
     parameter.output(0).get_tensor().set_names({name})
     return parameter
 

@@ -1,4 +1,7 @@
-"""Windows without padding: their tokens lie end to end in a pack, and only attention, which looks at one window at a time, pads them."""
+"""Windows without padding: their tokens lie end to end in a pack, and only attention, which looks at one window at a time, pads them.
+
+For a body that makes one state of two neighbouring tokens each window begins at an even place of its pack, so that both are of one window.
+"""
 
 from __future__ import annotations
 
@@ -23,35 +26,39 @@ FULL = SIZES[-1]  # measured no faster with more; half as fast with 64, because 
 class Pack:
     """Windows of one padded length L: `rows` says which, `lengths` how long they are.
 
-    `ids` (T,) are their tokens, filled up to one of SIZES; `places` (1, T) where each stands in its window. `slots` (B, L) are indices of
-    tokens, window by window, with `mask` (B, L) 1 where there is one; `back` (1, T) finds each token among those B x L.
+    `ids` (T,) are their tokens, filled up to one of SIZES, the first of each window at the place that `starts` says; `places` (1, T) where
+    each stands in its window. `slots` (B, L) are indices of tokens, window by window, with `mask` (B, L) 1 where there is one; `back`
+    (1, T) finds each token among those B x L. `there` (1, T) is 1 where `ids` has a token of a window.
     """
 
     rows: tuple[int, ...]
     lengths: tuple[int, ...]
+    starts: tuple[int, ...]
     ids: NDArray[np.int64]
     places: NDArray[np.int32]
     slots: NDArray[np.int32]
     mask: NDArray[np.int64]
     back: NDArray[np.int32]
+    there: NDArray[np.int64]
 
 
-def packs(windows: Sequence[Window], *, pad: int, threads: int) -> list[Pack]:
+def packs(windows: Sequence[Window], *, pad: int, threads: int, align: int = 1) -> list[Pack]:
     """Packs of windows of one padded length, longest windows first, with enough packs for all of `threads` where there is work for them.
 
     Windows of different padded length never meet: floating-point sums over other lengths would round differently. Everything outside
-    attention is computed token by token, so that neither its neighbours nor the size of its pack touch a token.
+    attention is computed token by token, so that neither its neighbours nor the size of its pack touch a token. A window begins at a
+    multiple of `align`.
     """
-    tokens = sum(map(len, windows))
+    tokens = sum(_taken(len(window), align) for window in windows)
     room = min(FULL, max(LEAST, -(-tokens // threads)))
-    return [_pack(windows, rows, pad) for rows in _filled(windows, room)]
+    return [_pack(windows, rows, pad, align) for rows in _filled(windows, room, align)]
 
 
-def _filled(windows: Sequence[Window], room: int) -> Iterator[list[int]]:
+def _filled(windows: Sequence[Window], room: int, align: int) -> Iterator[list[int]]:
     """Rows of windows of one padded length with at most `room` tokens together, or one alone."""
     classes: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row, window in enumerate(windows):
-        classes[padded_length(len(window))][len(window)].append(row)
+        classes[padded_length(len(window))][_taken(len(window), align)].append(row)
     for _, waiting in sorted(classes.items(), reverse=True):
         while waiting:
             pack: list[int] = []
@@ -71,29 +78,37 @@ def _next_length(lengths: Collection[int], room: int) -> int:
     return max((length for length in fitting if length == room or room - length >= shortest), default=max(fitting, default=0))
 
 
-def _pack(windows: Sequence[Window], rows: Sequence[int], pad: int) -> Pack:
+def _taken(length: int, align: int) -> int:
+    """Places that a window takes until the next may begin."""
+    return -(-length // align) * align
+
+
+def _pack(windows: Sequence[Window], rows: Sequence[int], pad: int, align: int) -> Pack:
     lengths = np.array([len(windows[row]) for row in rows])
-    starts = np.cumsum(lengths) - lengths
-    count = int(lengths.sum())
-    size = next((size for size in SIZES if size >= count), padded_length(count))
+    taken = -(-lengths // align) * align
+    starts = np.cumsum(taken) - taken
+    size = next((size for size in SIZES if size >= taken.sum()), padded_length(int(taken.sum())))
     longest = padded_length(int(lengths.max()))
-    ids = np.full(size, pad, np.int64)
-    ids[:count] = [token for row in rows for token in windows[row]]
-    places = np.arange(count) - np.repeat(starts, lengths)
+    places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    at = places + np.repeat(starts, lengths)
     mask = np.arange(longest) < lengths[:, np.newaxis]
+    ids = np.full(size, pad, np.int64)
+    ids[at] = [token for row in rows for token in windows[row]]
     return Pack(
         rows=tuple(rows),
         lengths=tuple(lengths.tolist()),
+        starts=tuple(starts.tolist()),
         ids=ids,
-        places=_filled_up(places, size),
+        places=_put(places, at, size).astype(np.int32),
         slots=np.where(mask, starts[:, np.newaxis] + np.arange(longest), 0).astype(np.int32),
         mask=mask.astype(np.int64),
-        back=_filled_up(places + np.repeat(np.arange(len(rows)) * longest, lengths), size),
+        back=_put(places + np.repeat(np.arange(len(rows)) * longest, lengths), at, size).astype(np.int32),
+        there=_put(np.ones_like(at), at, size),
     )
 
 
-def _filled_up(values: NDArray[np.integer], size: int) -> NDArray[np.int32]:
-    """(1, size): the values, then zeros for tokens that nobody asks for."""
-    filled = np.zeros((1, size), np.int32)
-    filled[0, : len(values)] = values
+def _put(values: NDArray[np.int64], at: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """(1, size): the values at these places, and zeros where nobody asks for what is computed."""
+    filled = np.zeros((1, size), np.int64)
+    filled[0, at] = values
     return filled

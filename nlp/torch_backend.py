@@ -44,21 +44,73 @@ class Layer(nn.Module):
         return output
 
 
-class Body(nn.Module):
-    """BERT on given word vectors (b, l, hidden) and a mask (b, l) of 0 and 1: token states (b, l, hidden)."""
+class Pairs(nn.Module):
+    """Makes one state of each two neighbouring tokens.
 
-    def __init__(self, *, hidden: int, layers: int, heads: int, inner: int, positions: int, epsilon: float) -> None:
+    Source: Dai et al., "Funnel-Transformer" (2020), who take the mean; here the mean is only where learning begins.
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.join = nn.Linear(2 * hidden, hidden)
+        with torch.no_grad():
+            self.join.weight.copy_(torch.cat([torch.eye(hidden), torch.eye(hidden)], 1) / 2)
+            self.join.bias.zero_()
+
+    def forward(self, states: Tensor, there: Tensor) -> Tensor:
+        """Token states (b, l, hidden), l even, and 1 in `there` (b, l / 2) where a pair has its second token: (b, l / 2, hidden).
+
+        A last token without a neighbour is its own: what stands behind a window changes nothing in it.
+        """
+        first, second = torch.unflatten(states, 1, (-1, 2)).unbind(2)
+        joined: Tensor = self.join(torch.cat([first, torch.where(there.unsqueeze(-1) > 0, second, first)], -1))
+        return joined
+
+
+def pairs_of(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """A mask of tokens (b, l): where pairs are, and where a pair has its second token, (b, l / 2) both."""
+    first, second = torch.unflatten(mask, 1, (-1, 2)).unbind(2)
+    return first, second
+
+
+def to_tokens(pairs: Tensor) -> Tensor:
+    """States of pairs (b, n, hidden): both tokens of each get its state, (b, 2n, hidden)."""
+    return torch.stack([pairs, pairs], 2).flatten(1, 2)
+
+
+class Body(nn.Module):
+    """BERT on given word vectors (b, l, hidden) and a mask (b, l) of 0 and 1: token states (b, l, hidden).
+
+    Layers from `paired_after` on see one state of each two neighbouring tokens (l is even then); None: none does.
+    """
+
+    def __init__(
+        self, *, hidden: int, layers: int, heads: int, inner: int, positions: int, epsilon: float, paired_after: int | None = None
+    ) -> None:
         super().__init__()
         self.positions = nn.Parameter(torch.zeros(positions, hidden))
         self.norm = nn.LayerNorm(hidden, epsilon)
         self.layers = nn.ModuleList(Layer(hidden, inner, heads, epsilon) for _ in range(layers))
+        self.paired_after = layers if paired_after is None else paired_after
+        self.pairs = None if paired_after is None else Pairs(hidden)
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        bias = (1.0 - mask[:, None, None, :].to(vectors.dtype)) * -1e4
         states: Tensor = self.norm(vectors + self.positions[: vectors.shape[1]])
-        for layer in self.layers:
+        bias = _bias(mask, states)
+        for layer in self.layers[: self.paired_after]:
             states = layer(states, bias)
-        return states
+        if self.pairs is None:
+            return states
+        paired, there = pairs_of(mask)
+        states, bias = self.pairs(states, there), _bias(paired, states)
+        for layer in self.layers[self.paired_after :]:
+            states = layer(states, bias)
+        return to_tokens(states)
+
+
+def _bias(mask: Tensor, states: Tensor) -> Tensor:
+    """(b, 1, 1, l): far below zero where attention must not look."""
+    return (1.0 - mask[:, None, None, :].to(states.dtype)) * -1e4
 
 
 class TorchBackend:
@@ -98,6 +150,7 @@ def body_from(weights: BodyWeights) -> Body:
         inner=weights.inner,
         positions=weights.positions,
         epsilon=weights.epsilon,
+        paired_after=weights.paired_after,
     )
     body.load_state_dict({name: torch.from_numpy(value) for name, value in weights.arrays.items()})
     return body

@@ -83,8 +83,9 @@ def by_length(encoded: Sequence[Encoded], size: int) -> list[list[Encoded]]:
 
 
 def collate(encoded: Sequence[Encoded], tokenizer: Tokenizer, words: WordVectors, topics: int) -> Batch:
-    """Pads to the longest window and looks the word vectors up."""
+    """Pads to the longest window, and to whole pairs of tokens, and looks the word vectors up."""
     longest = max(window.length for window in encoded)
+    longest += longest % 2
     ids = np.full((len(encoded), longest), tokenizer.pad, np.int64)
     unit = np.full((len(encoded), longest), -1, np.int64)
     number = 0

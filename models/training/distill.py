@@ -10,18 +10,18 @@ Source: Sanh et al., "DistilBERT" (2019), for layers of the teacher as a beginni
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from models.training.batches import Batch
 from models.training.data import topic_ids
 from models.training.loop import Budget, Loop, arguments_of
-from models.training.network import Answers, Network, mean_of_units, network_of_model
+from models.training.network import Answers, Network, mean_of_units, network_of_model, through
 from models.training.train import losses
 
 KEPT = (0, 1, 2, 5, 8, 9, 10, 11)
@@ -72,11 +72,10 @@ class Distiller(Loop):
         """Distances from the teacher's states, vectors and answers, and the labels' losses."""
         with torch.autocast(self.device.split(":")[0], torch.bfloat16):
             with torch.no_grad():
-                hidden = -1e4 * (1 - batch.mask[:, None, None, :].float())
                 lower = self._teacher.body.embeddings(inputs_embeds=batch.vectors)
-                lower = through(self._teacher.body.encoder.layer[: self._shared], lower, hidden)
-                wanted = through(self._teacher.body.encoder.layer[self._shared :], lower, hidden).float()
-            states = through(self.network.body.encoder.layer[self._shared :], lower, hidden).float()
+                lower = through(self._teacher.body.encoder.layer[: self._shared], lower, batch.mask)
+                wanted = through(self._teacher.body.encoder.layer[self._shared :], lower, batch.mask).float()
+            states = through(self.network.body.encoder.layer[self._shared :], lower, batch.mask).float()
         content = batch.mask.bool()
         target = mean_of_units(wanted, batch.unit, batch.units)
         pooled = mean_of_units(states, batch.unit, batch.units)
@@ -90,14 +89,6 @@ class Distiller(Loop):
             "answers": ANSWERS * disagreement(answers, right),
             **{name: LABELS * loss for name, loss in labelled.items()},
         }
-
-
-def through(layers: Iterable[nn.Module], states: Tensor, hidden: Tensor) -> Tensor:
-    """States (b, l, hidden) after these layers; `hidden` (b, 1, 1, l) is far below zero for padding."""
-    for layer in layers:
-        after = layer(states, attention_mask=hidden)
-        states = after[0] if isinstance(after, tuple) else after
-    return states
 
 
 def distance(given: Tensor, wanted: Tensor) -> Tensor:

@@ -43,7 +43,8 @@ def body_of(backbone: Path, weights: Mapping[str, Tensor]) -> Body:
     shape = json.loads((backbone / "backbone.json").read_text())
     sizes = {name: shape[name] for name in ("hidden", "heads", "positions", "epsilon")}
     layers = sum(name.endswith("attention.self.query.weight") for name in weights)
-    body = Body(inner=shape["intermediate"], layers=layers, **sizes)
+    paired = weights.get("pairs_after")
+    body = Body(inner=shape["intermediate"], layers=layers, paired_after=None if paired is None else int(paired), **sizes)
     renamed = {
         "positions": weights["body.embeddings.position_embeddings.weight"] + weights["body.embeddings.token_type_embeddings.weight"][0],
         "norm.weight": weights["body.embeddings.LayerNorm.weight"],
@@ -53,6 +54,7 @@ def body_of(backbone: Path, weights: Mapping[str, Tensor]) -> Body:
         for ours, theirs in HF_LAYER.items():
             for kind in ("weight", "bias"):
                 renamed[f"layers.{layer}.{ours}.{kind}"] = weights[f"body.encoder.layer.{layer}.{theirs}.{kind}"]
+    renamed |= {name: value for name, value in weights.items() if name.startswith("pairs.")}
     body.load_state_dict(renamed)
     body.eval()
     return body

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from transformers import BertConfig, BertModel
 from nlp.body_weights import read_body
 from nlp.bundle import BODY
 from nlp.bundle import HEADS as HEADS_FILE
+from nlp.torch_backend import Pairs, pairs_of, to_tokens
 
 HEADS = {"sentiment": 3, "complaint": 1, "emotion": 7}
 # Our names of a layer's parts -> those of Hugging Face's BertModel.
@@ -62,11 +63,16 @@ class Head(nn.Module):
 
 
 class Network(nn.Module):
-    """Body and heads; `topics` is the number of topics."""
+    """Body and heads; `topics` is the number of topics. Layers from `paired_after` on see pairs of tokens; None: none does."""
 
-    def __init__(self, config: BertConfig, topics: int) -> None:
+    def __init__(self, config: BertConfig, topics: int, paired_after: int | None = None) -> None:
         super().__init__()
         self.body = BertModel(config, add_pooling_layer=False)
+        self.paired_after, self.pairs = paired_after, None
+        if paired_after is not None:
+            self.pairs = Pairs(config.hidden_size)
+            # Among the weights, so that whoever reads their file knows.
+            self.register_buffer("pairs_after", torch.tensor(paired_after))
         self.topics = topics
         sizes = {**HEADS, "presence": topics, "topic_sentiment": topics * 3}
         sizes["embedding"] = config.hidden_size
@@ -74,8 +80,18 @@ class Network(nn.Module):
 
     def states(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """Word vectors (b, l, hidden) and mask (b, l) -> token states (b, l, hidden)."""
-        states: Tensor = self.body(inputs_embeds=vectors, attention_mask=mask).last_hidden_state
-        return states
+        return self.upper(self.lower(vectors, mask), mask)
+
+    def lower(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Word vectors to the token states (b, l, hidden) after the layers that see every token."""
+        return through(self.body.encoder.layer[: self.paired_after], self.body.embeddings(inputs_embeds=vectors), mask)
+
+    def upper(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Token states after the layers that see pairs of them; as they are where no layer does."""
+        if self.pairs is None:
+            return states
+        paired, there = pairs_of(mask)
+        return to_tokens(through(self.body.encoder.layer[self.paired_after :], self.pairs(states, there), paired))
 
     def answers(self, pooled: Tensor) -> Answers:
         """Logits of pooled vectors (n, hidden)."""
@@ -86,6 +102,15 @@ class Network(nn.Module):
             self.heads["topic_sentiment"](pooled).unflatten(-1, (self.topics, 3)),
             self.heads["emotion"](pooled),
         )
+
+
+def through(layers: Iterable[nn.Module], states: Tensor, mask: Tensor) -> Tensor:
+    """States (b, l, hidden) after these layers; `mask` (b, l) is 0 for padding."""
+    hidden = -1e4 * (1 - mask[:, None, None, :].float())
+    for layer in layers:
+        after = layer(states, attention_mask=hidden)
+        states = after[0] if isinstance(after, tuple) else after
+    return states
 
 
 def mean_of_units(states: Tensor, unit: Tensor, count: int) -> Tensor:
@@ -136,7 +161,7 @@ def new_network(backbone: Path, topics: int) -> Network:
 def network_of_model(backbone: Path, model: Path, topics: int) -> Network:
     """A network that goes on where an exported model stands: its int8 body read back to float, and its heads where it has them."""
     body = read_body(model / BODY)
-    network = Network(body_config(backbone, body.layers), topics)
+    network = Network(body_config(backbone, body.layers), topics, body.paired_after)
     renamed = {
         "embeddings.position_embeddings.weight": body.arrays["positions"],
         "embeddings.token_type_embeddings.weight": np.zeros((2, network.body.config.hidden_size), np.float32),
@@ -148,6 +173,8 @@ def network_of_model(backbone: Path, model: Path, topics: int) -> Network:
             for kind in ("weight", "bias"):
                 renamed[f"encoder.layer.{layer}.{theirs}.{kind}"] = body.arrays[f"layers.{layer}.{ours}.{kind}"]
     _load(network.body, {name: torch.from_numpy(value) for name, value in renamed.items()}, model / BODY)
+    if network.pairs is not None:
+        network.pairs.load_state_dict({f"join.{kind}": torch.from_numpy(body.arrays[f"pairs.join.{kind}"]) for kind in ("weight", "bias")})
     with np.load(model / HEADS_FILE) as stored:
         network.heads.load_state_dict(
             {name: torch.from_numpy(stored[name]) for name in stored.files if name.split(".")[0] in network.heads}, strict=False

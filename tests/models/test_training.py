@@ -127,6 +127,56 @@ def test_a_shallower_body_of_all_layers_says_the_same_from_the_start(data: Path,
     assert all(float(parts[name].detach()) == pytest.approx(0, abs=1e-5) for name in ("states", "vectors", "answers"))
 
 
+def test_without_a_layer_above_pairs_say_what_their_tokens_say_together() -> None:
+    import torch
+
+    from nlp.torch_backend import Pairs, pairs_of, to_tokens
+
+    tokens = torch.arange(8.0).reshape(1, 4, 2)
+    paired, there = pairs_of(torch.tensor([[1, 1, 1, 0]]))
+    assert (paired.tolist(), there.tolist()) == ([[1, 1]], [[1, 0]])
+    with torch.inference_mode():
+        pairs = Pairs(2)(tokens, there)
+    assert pairs.tolist() == [[[1, 2], [4, 5]]]  # the mean of two, and a last token that has no neighbour alone
+    assert to_tokens(pairs).tolist() == [[[1, 2], [1, 2], [4, 5], [4, 5]]]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_layers_that_see_pairs_learn_what_they_said_of_every_token(data: Path, tmp_path: Path) -> None:
+    from models.training.data import topic_ids
+    from models.training.export import export
+    from models.training.loop import Budget
+    from models.training.network import network_of_model, new_network
+    from models.training.pairing import Pairing, paired
+    from nlp.bundle import load_bundle
+
+    backbone = a_backbone(tmp_path, layers=3)
+    teacher = new_network(backbone, len(topic_ids()))
+    pairing = Pairing(data, backbone, tmp_path / "run", teacher, paired(teacher, 1), seed=1)
+    below = {name: weight.clone() for name, weight in pairing.network.body.encoder.layer[0].state_dict().items()}
+    batch = next(pairing.batches())
+    before = {name: float(loss.detach()) for name, loss in pairing.losses_of(batch, 0).items()}
+    pairing.run(Budget(steps=20, minutes=1))
+    after = {name: float(loss.detach()) for name, loss in pairing.losses_of(batch, 0).items()}
+    assert after["vectors"] < 0.5 * before["vectors"]
+    assert sum(after.values()) < 0.7 * sum(before.values())
+    assert all(below[name].equal(weight) for name, weight in pairing.network.body.encoder.layer[0].state_dict().items())
+    export(data, backbone, tmp_path / "run" / "final.safetensors", tmp_path / "model")
+    assert network_of_model(backbone, tmp_path / "model", len(topic_ids())).paired_after == 1
+    bundle = load_bundle(tmp_path / "model")
+    texts = ["the good parcel", "the bad", "the parcel", "good", "the good good bad parcel " * 5]
+    windows = [[bundle.tokenizer.bos, *ids, bundle.tokenizer.eos] for ids in bundle.tokenizer.encode(texts)]
+    assert {len(window) % 2 for window in windows} == {0, 1}
+    backend = bundle.open_backend()
+    together, alone = backend.states(windows), [backend.states([window])[0] for window in windows]
+    assert all(np.array_equal(one, other) for one, other in zip(together, alone, strict=True))
+    floats = bundle.open_torch_backend("cpu").states(windows)
+    for window, int8, float32 in zip(windows, together, floats, strict=True):
+        assert int8.shape == (len(window), bundle.hidden)
+        assert float(np.corrcoef(int8.ravel(), float32.ravel())[0, 1]) > 0.98
+        assert float(np.abs(states_of_a_network(backbone, tmp_path / "model", bundle, window) - float32).max()) < 1e-4
+
+
 # The converter traces with torch.jit, which torch deprecates; both are pinned.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_few_steps_learn_and_the_calibrated_export_opens(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +226,8 @@ def states_of_a_network(backbone: Path, model: Path, bundle: Bundle, window: lis
     from models.training.network import network_of_model
 
     network = network_of_model(backbone, model, len(topic_ids())).eval()
+    ids = np.array([[*window, bundle.tokenizer.pad][: len(window) + len(window) % 2]])
     with torch.inference_mode():
-        vectors = torch.from_numpy(bundle.words().rows(np.array([window])))
-        states: NDArray[np.float32] = network.states(vectors, torch.ones(1, len(window), dtype=torch.long))[0].numpy()
-    return states
+        vectors = torch.from_numpy(bundle.words().rows(ids))
+        states: NDArray[np.float32] = network.states(vectors, torch.from_numpy((ids != bundle.tokenizer.pad).astype(np.int64)))[0].numpy()
+    return states[: len(window)]

@@ -101,7 +101,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         r"body\.bin: expected 22,558,380 bytes, found 11,279,190: the file was changed or cut; copy the folder again",
     ),
     "a missing file": (lambda folder: (folder / TOKENIZER).unlink(), r"tokenizer\.model is missing: .* copy the folder again"),
-    "a newer format": (lambda folder: edit(folder, format=FORMAT + 1), r"reads models up to format 1, found 2: install a newer Koe"),
+    "a newer format": (lambda folder: edit(folder, format=FORMAT + 1), r"reads models up to format 2, found 3: install a newer Koe"),
     "another kind of format": (lambda folder: edit(folder, format="two"), r"found 'two'"),
     "another taxonomy": (lambda folder: edit(folder, taxonomy="0"), r"knows taxonomy 0 .* install the model and Koe of one version"),
     "a label too many": (a_label_too_many, r"heads\.npz: expected 21 labels of presence, found 20"),
