@@ -10,7 +10,7 @@ Source: Sanh et al., "DistilBERT" (2019), for layers of the teacher as a beginni
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -21,7 +21,7 @@ from torch.nn import functional
 from models.training.batches import Batch
 from models.training.data import topic_ids
 from models.training.loop import Budget, Loop, arguments_of
-from models.training.network import Answers, Network, mean_of_units, network_of_model, through
+from models.training.network import Answers, Network, mean_of_units, network_of_model
 from models.training.train import losses
 
 KEPT = (0, 1, 2, 5, 8, 9, 10, 11)
@@ -48,7 +48,7 @@ def in_common(kept: Sequence[int]) -> int:
 
 
 class Distiller(Loop):
-    """A student that learns from the whole network, and from labels."""
+    """A student that learns from the whole network, and from labels; `shared` layers from the bottom up are the network's and stay so."""
 
     def __init__(
         self,
@@ -58,12 +58,14 @@ class Distiller(Loop):
         teacher: Network,
         student: Network,
         *,
-        kept: Sequence[int],
+        shared: int,
         seed: int,
         rate: float = RATE,
+        labels: float = LABELS,
     ) -> None:
-        self._teacher, self._shared = teacher.eval(), in_common(kept)
-        for part in (student.body.embeddings, *student.body.encoder.layer[: self._shared]):
+        """`labels` is the weight of their losses."""
+        self._teacher, self._shared, self._labels = teacher.eval(), shared, labels
+        for part in (student.body.embeddings, *student.body.encoder.layer[:shared]):
             part.requires_grad_(requires_grad=False)
         # Without dropout: what it has to give is known to the last digit.
         super().__init__(data, backbone, out, student.eval(), seed=seed, rate=rate, layer_decay=1.0)
@@ -72,22 +74,20 @@ class Distiller(Loop):
         """Distances from the teacher's states, vectors and answers, and the labels' losses."""
         with torch.autocast(self.device.split(":")[0], torch.bfloat16):
             with torch.no_grad():
-                lower = self._teacher.body.embeddings(inputs_embeds=batch.vectors)
-                lower = through(self._teacher.body.encoder.layer[: self._shared], lower, batch.mask)
-                wanted = through(self._teacher.body.encoder.layer[self._shared :], lower, batch.mask).float()
-            states = through(self.network.body.encoder.layer[self._shared :], lower, batch.mask).float()
+                lower = self._teacher.lower(batch.vectors, batch.mask, self._shared)
+                wanted = self._teacher.upper(lower, batch.mask, self._shared).float()
+            states = self.network.upper(lower, batch.mask, self._shared).float()
         content = batch.mask.bool()
         target = mean_of_units(wanted, batch.unit, batch.units)
         pooled = mean_of_units(states, batch.unit, batch.units)
         answers = self.network.answers(pooled)
         with torch.no_grad():
             right = self._teacher.answers(target)
-        labelled = losses(answers, batch.targets)
         return {
             "states": STATES * distance(states[content], wanted[content]),
             "vectors": VECTORS * distance(pooled, target),
             "answers": ANSWERS * disagreement(answers, right),
-            **{name: LABELS * loss for name, loss in labelled.items()},
+            **{name: self._labels * loss for name, loss in losses(answers, batch.targets).items()},
         }
 
 
@@ -118,16 +118,20 @@ def _surprise(given: Tensor, wanted: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(given, sure, reduction="none") - entropy
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="the model to make shallower")
-    parser.add_argument("--keep", default=",".join(map(str, KEPT)), help="layers of the model, comma separated")
+def distill(
+    parser: argparse.ArgumentParser,
+    student_of: Callable[[Network, argparse.Namespace], tuple[Network, int]],
+    *,
+    minutes: float,
+    labels: float = LABELS,
+) -> None:
+    """Reads what a run is told and teaches the student that `student_of` makes of the model, with the number of layers they share."""
+    parser.add_argument("--model", type=Path, required=True, help="the model to learn from")
     parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from")
     parser.add_argument("--rate", type=float, default=RATE)
-    arguments = arguments_of(parser, minutes=60)
+    arguments = arguments_of(parser, minutes=minutes)
     teacher = network_of_model(arguments.backbone, arguments.model, len(topic_ids())).to(arguments.device)
-    kept = [int(layer) for layer in arguments.keep.split(",")]
-    student = shallower(teacher, kept)
+    student, shared = student_of(teacher, arguments)
     if arguments.start:
         student.load_state_dict(load_file(str(arguments.start)))
     distiller = Distiller(
@@ -136,11 +140,23 @@ def main() -> None:
         arguments.out,
         teacher,
         student.to(arguments.device),
-        kept=kept,
+        shared=shared,
         seed=arguments.seed,
         rate=arguments.rate,
+        labels=labels,
     )
     distiller.run(Budget(arguments.steps, arguments.minutes))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", default=",".join(map(str, KEPT)), help="layers of the model, comma separated")
+    distill(parser, _student_of, minutes=60)
+
+
+def _student_of(teacher: Network, arguments: argparse.Namespace) -> tuple[Network, int]:
+    kept = [int(layer) for layer in arguments.keep.split(",")]
+    return shallower(teacher, kept), in_common(kept)
 
 
 if __name__ == "__main__":

@@ -80,14 +80,15 @@ class Network(nn.Module):
 
     def states(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """Word vectors (b, l, hidden) and mask (b, l) -> token states (b, l, hidden)."""
-        return self.upper(self.lower(vectors, mask), mask)
+        return self.upper(self.lower(vectors, mask, 0), mask, 0)
 
-    def lower(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """Word vectors to the token states (b, l, hidden) after the layers that see every token."""
-        return through(self.body.encoder.layer[: self.paired_after], self.body.embeddings(inputs_embeds=vectors), mask)
+    def lower(self, vectors: Tensor, mask: Tensor, layers: int) -> Tensor:
+        """Word vectors to the token states (b, l, hidden) after so many layers, none of which sees pairs."""
+        return through(self.body.encoder.layer[:layers], self.body.embeddings(inputs_embeds=vectors), mask)
 
-    def upper(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Token states after the layers that see pairs of them; as they are where no layer does."""
+    def upper(self, states: Tensor, mask: Tensor, layers: int) -> Tensor:
+        """Token states after so many layers to those after all, (b, l, hidden) both."""
+        states = through(self.body.encoder.layer[layers : self.paired_after], states, mask)
         if self.pairs is None:
             return states
         paired, there = pairs_of(mask)

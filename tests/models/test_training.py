@@ -99,7 +99,7 @@ def test_a_shallower_body_learns_what_the_whole_one_says(data: Path, tmp_path: P
     teacher = new_network(backbone, len(topic_ids()))
     kept = (0, 2)
     assert in_common(kept) == 1
-    distiller = Distiller(data, backbone, tmp_path / "run", teacher, shallower(teacher, kept), kept=kept, seed=1)
+    distiller = Distiller(data, backbone, tmp_path / "run", teacher, shallower(teacher, kept), shared=in_common(kept), seed=1)
     below = {name: weight.clone() for name, weight in distiller.network.body.encoder.layer[0].state_dict().items()}
     batch = next(distiller.batches())
     before = {name: float(loss.detach()) for name, loss in distiller.losses_of(batch, 0).items()}
@@ -122,7 +122,7 @@ def test_a_shallower_body_of_all_layers_says_the_same_from_the_start(data: Path,
 
     backbone = a_backbone(tmp_path, layers=2)
     teacher = new_network(backbone, len(topic_ids()))
-    distiller = Distiller(data, backbone, tmp_path / "run", teacher, shallower(teacher, (0, 1)), kept=(0, 1), seed=1)
+    distiller = Distiller(data, backbone, tmp_path / "run", teacher, shallower(teacher, (0, 1)), shared=2, seed=1)
     parts = distiller.losses_of(next(distiller.batches()), 0)
     assert all(float(parts[name].detach()) == pytest.approx(0, abs=1e-5) for name in ("states", "vectors", "answers"))
 
@@ -144,15 +144,16 @@ def test_without_a_layer_above_pairs_say_what_their_tokens_say_together() -> Non
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_layers_that_see_pairs_learn_what_they_said_of_every_token(data: Path, tmp_path: Path) -> None:
     from models.training.data import topic_ids
+    from models.training.distill import Distiller
     from models.training.export import export
     from models.training.loop import Budget
     from models.training.network import network_of_model, new_network
-    from models.training.pairing import Pairing, paired
+    from models.training.pairing import LABELS, paired
     from nlp.bundle import load_bundle
 
     backbone = a_backbone(tmp_path, layers=3)
     teacher = new_network(backbone, len(topic_ids()))
-    pairing = Pairing(data, backbone, tmp_path / "run", teacher, paired(teacher, 1), seed=1)
+    pairing = Distiller(data, backbone, tmp_path / "run", teacher, paired(teacher, 1), shared=1, seed=1, labels=LABELS)
     below = {name: weight.clone() for name, weight in pairing.network.body.encoder.layer[0].state_dict().items()}
     batch = next(pairing.batches())
     before = {name: float(loss.detach()) for name, loss in pairing.losses_of(batch, 0).items()}
