@@ -7,13 +7,11 @@ from nlp.backend import padded_length
 from nlp.packing import SIZES, packs
 
 LENGTHS = st.lists(st.integers(1, 128), max_size=60)
+ALIGN = st.sampled_from([1, 2])
 
 
 def windows(lengths: list[int]) -> list[list[int]]:
     return [[1000 * row + place for place in range(length)] for row, length in enumerate(lengths)]
-
-
-ALIGN = st.sampled_from([1, 2])
 
 
 @given(LENGTHS, st.integers(1, 4), ALIGN)
@@ -66,7 +64,7 @@ def test_packs_are_nearly_full_where_there_is_much_to_do() -> None:
 
 
 def test_a_text_alone_is_filled_up_to_the_next_size() -> None:
-    for length, size in ((9, 24), (23, 24), (27, 32), (40, 48), (60, 64), (100, 128), (130, 256)):
+    for length, size in ((9, 24), (22, 24), (27, 32), (40, 48), (60, 64), (100, 128), (130, 256)):
         (pack,) = packs(windows([length]), pad=-1, threads=2)
         assert pack.ids.shape == (size,)
 
