@@ -26,6 +26,7 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import logging
 
+from models.training.network import HF_LAYER, through
 from nlp.body_weights import BodyWeights, read_body
 from nlp.bundle import BODY, BUNDLED, HEADS, TOKENIZER, Bundle, load_bundle
 from nlp.torch_backend import Pairs, pairs_of, to_tokens
@@ -33,16 +34,6 @@ from store.records import SENTIMENTS
 
 BATCH = 32
 PARTS = ("weight", "bias")
-LAYER = {
-    "query": "attention.self.query",
-    "key": "attention.self.key",
-    "value": "attention.self.value",
-    "attended": "attention.output.dense",
-    "attended_norm": "attention.output.LayerNorm",
-    "inner": "intermediate.dense",
-    "output": "output.dense",
-    "output_norm": "output.LayerNorm",
-}
 
 
 class MeanPooledBert(BertPreTrainedModel):
@@ -63,19 +54,13 @@ class MeanPooledBert(BertPreTrainedModel):
         else:
             input_ids, attention_mask = (functional.pad(part, (0, part.shape[1] % 2)) for part in (input_ids, attention_mask))
             paired, there = pairs_of(attention_mask)
-            states = self._through(self.bert.embeddings(input_ids), attention_mask, slice(self.paired_after))
-            states = to_tokens(self._through(self.pairs(states, there), paired, slice(self.paired_after, None)))
+            layers = self.bert.encoder.layer
+            states = through(layers[: self.paired_after], self.bert.embeddings(input_ids), attention_mask)
+            states = to_tokens(through(layers[self.paired_after :], self.pairs(states, there), paired))
         content = attention_mask.clone()
         content.scatter_(1, attention_mask.sum(dim=1, keepdim=True) - 1, 0)[:, 0] = 0  # eos and bos are no content
         pooled = (states * content.unsqueeze(-1)).sum(dim=1) / content.sum(dim=1, keepdim=True).clamp(min=1)
         return SequenceClassifierOutput(logits=self.classifier(pooled))
-
-    def _through(self, states: Tensor, mask: Tensor, layers: slice) -> Tensor:
-        hidden = mask[:, None, None, :].bool().expand(-1, 1, mask.shape[1], -1)  # as transformers gives it to its own attention
-        for layer in self.bert.encoder.layer[layers]:
-            after = layer(states, attention_mask=hidden)
-            states = after[0] if isinstance(after, tuple) else after
-        return states
 
 
 def open_pipeline(checkpoint: str | None, threads: int, *, pairs: bool = True) -> Callable[[Sequence[str]], list[str]]:
@@ -149,7 +134,7 @@ def _body(body: BodyWeights, bundle: Bundle) -> dict[str, Tensor]:
         "bert.embeddings.LayerNorm.bias": body.arrays["norm.bias"],
     }
     for layer in range(body.layers):
-        for mine, theirs in LAYER.items():
+        for mine, theirs in HF_LAYER.items():
             for part in PARTS:
                 state[f"bert.encoder.layer.{layer}.{theirs}.{part}"] = body.arrays[f"layers.{layer}.{mine}.{part}"]
     return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in state.items()}
