@@ -35,7 +35,12 @@ def server_url(run: str) -> str:
     if given:
         psycopg.connect(_plain(given), connect_timeout=10).close()
         return given
-    _stop_left_over()
+    stop_left_over()
+    return start_server(run)
+
+
+def start_server(run: str) -> str:
+    """The URL of the run's own server, started where it does not run yet."""
     folder = folder_of(run)
     with _locked(folder):
         return _start(folder)
@@ -44,10 +49,13 @@ def server_url(run: str) -> str:
 def stop_server(run: str) -> None:
     """End the run's server and remove its files; nothing to do when none was started."""
     folder = folder_of(run)
-    if (folder / "postmaster.pid").exists():
-        _run("pg_ctl", "-D", str(folder), "-w", "-m", "immediate", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.with_suffix(".lock").unlink(missing_ok=True)
+    if not folder.exists():
+        return
+    with _locked(folder):
+        if _answers(folder):
+            _run("pg_ctl", "-D", str(folder), "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -73,8 +81,8 @@ def empty(url: str, tables: list[str]) -> None:
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
 
 
-def _stop_left_over() -> None:
-    """End the servers of runs that were killed: a run is named by its process id."""
+def stop_left_over() -> None:
+    """End the servers of runs that were killed: a run is named by its process id. They may be dead already, as after a restart."""
     for folder in folder_of("").parent.glob("koe-test-postgres-*[0-9]"):
         run = folder.name.rpartition("-")[2]
         try:
@@ -86,7 +94,8 @@ def _stop_left_over() -> None:
 
 
 def _start(folder: Path) -> str:
-    if not (folder / "postmaster.pid").exists():
+    if not _answers(folder):
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         if SERVER_USER:
             _let_user_in(SERVER_USER, folder)
@@ -95,6 +104,19 @@ def _start(folder: Path) -> str:
             conf.write("\n".join(CARELESS) + "\n")
         # A socket in the folder instead of a port: nothing to clash with.
         _run("pg_ctl", "-D", str(folder), "-w", "-t", "60", "-l", str(folder / "log"), "-o", f"-h '' -k {folder}", "start")
+    return _url_of(folder)
+
+
+def _answers(folder: Path) -> bool:
+    """Whether a server runs there. Its process id does not tell: that of a killed one may belong to another program by now."""
+    try:
+        psycopg.connect(_url_of(folder), connect_timeout=10).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _url_of(folder: Path) -> str:
     return f"postgresql://postgres@/postgres?host={folder}"
 
 
