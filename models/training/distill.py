@@ -3,7 +3,8 @@
     python -m models.training.distill --data DATA_FOLDER --backbone BACKBONE_FOLDER --model MODEL_FOLDER --out RUN_FOLDER --minutes 60
 
 The student keeps the layers KEPT of the model, and its heads. The layers that it has in common with the model from the bottom up stay as
-they are, and are computed once for both; those above learn to give the model's token states and vectors, its answers and the mix's labels.
+they are, and are computed once for both; those above learn to give the model's token states and vectors, its answers, the untouched
+backbone's embeddings and the mix's labels.
 Source: Sanh et al., "DistilBERT" (2019), for layers of the teacher as a beginning; Jiao et al., "TinyBERT" (2020), for states as a target.
 """
 
@@ -21,18 +22,20 @@ from torch.nn import functional
 from models.training.batches import Batch
 from models.training.data import topic_ids
 from models.training.loop import Budget, Loop, arguments_of
-from models.training.network import Answers, Network, mean_of_units, network_of_model
-from models.training.train import losses
+from models.training.network import Answers, Network, mean_of_units, network_of_model, new_network
+from models.training.train import Teacher, losses
 
 KEPT = (0, 1, 2, 5, 8, 9, 10, 11)
 """Of twelve layers. Leaving one out of the middle changes a text's vector least (cosine .94 to .96 for layers 1 to 7); the answers rest on
 the first and the last three (.54 to .81). Without any learning these eight keep .72, with layer 7 instead of 5 .61, with 3 instead .63."""
 RATE = 2e-4
-STATES, VECTORS, ANSWERS, LABELS = 1.0, 2.0, 1.0, 0.4  # weights of the losses
+STATES, VECTORS, ANSWERS, MEANING, ALIKE, LABELS = 0.5, 1.0, 1.0, 2.0, 0.3, 0.4  # weights of the losses
+SHARPNESS = 20.0  # of the softmax over how alike the texts of a batch are: an inverse temperature
 
 
 def shallower(network: Network, kept: Sequence[int]) -> Network:
-    """The network with only these layers of its body: a copy, its heads too."""
+    """The network with only these layers of its body: a copy, its heads too. Raises ValueError as `check_by_token` does."""
+    check_by_token(network)
     config = network.body.config.__class__(**{**network.body.config.to_dict(), "num_hidden_layers": len(kept)})
     student = Network(config, network.topics)
     student.heads.load_state_dict(network.heads.state_dict())
@@ -40,6 +43,12 @@ def shallower(network: Network, kept: Sequence[int]) -> Network:
     for own, layer in zip(student.body.encoder.layer, kept, strict=True):
         own.load_state_dict(network.body.encoder.layer[layer].state_dict())
     return student
+
+
+def check_by_token(network: Network) -> None:
+    """Raises ValueError where layers see pairs of tokens: neither their place nor the layer that joins two would be copied."""
+    if network.paired_after is not None:
+        raise ValueError(f"layers above the first {network.paired_after} see pairs; begin with a model whose layers all see every token")
 
 
 def in_common(kept: Sequence[int]) -> int:
@@ -67,11 +76,12 @@ class Distiller(Loop):
         self._teacher, self._shared, self._labels = teacher.eval(), shared, labels
         for part in (student.body.embeddings, *student.body.encoder.layer[:shared]):
             part.requires_grad_(requires_grad=False)
+        self._backbone = Teacher(new_network(backbone, len(topic_ids())).to(next(teacher.parameters()).device))
         # Without dropout: what it has to give is known to the last digit.
         super().__init__(data, backbone, out, student.eval(), seed=seed, rate=rate, layer_decay=1.0)
 
     def losses_of(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """Distances from the teacher's states, vectors and answers, and the labels' losses."""
+        """Distances from the teacher's states, vectors and answers, from the backbone's embeddings, and the labels' losses."""
         with torch.autocast(self.device.split(":")[0], torch.bfloat16):
             with torch.no_grad():
                 lower = self._teacher.lower(batch.vectors, batch.mask, self._shared)
@@ -83,10 +93,14 @@ class Distiller(Loop):
         answers = self.network.answers(pooled)
         with torch.no_grad():
             right = self._teacher.answers(target)
+        meant = self._backbone.meaning(batch)
+        meaning = functional.normalize(self.network.heads["embedding"](pooled), dim=-1)
         return {
             "states": STATES * distance(states[content], wanted[content]),
             "vectors": VECTORS * distance(pooled, target),
             "answers": ANSWERS * disagreement(answers, right),
+            "meaning": MEANING * (1 - (meaning * meant).sum(-1).mean()),
+            "alike": ALIKE * confusion(meaning, meant),
             **{name: self._labels * loss for name, loss in losses(answers, batch.targets).items()},
         }
 
@@ -94,6 +108,16 @@ class Distiller(Loop):
 def distance(given: Tensor, wanted: Tensor) -> Tensor:
     """Mean squared error (n, d) in shares of the variance of what is wanted: 0 to about 1."""
     return functional.mse_loss(given, wanted) / (wanted - wanted.mean(0)).square().mean().clamp(min=1e-6)
+
+
+def confusion(given: Tensor, wanted: Tensor) -> Tensor:
+    """How differently texts find each other by embeddings (n, d) of length one: Kullback-Leibler divergence of the softmax over the others.
+
+    Source: Fang et al., "SEED: Self-supervised Distillation for Visual Representation" (2021).
+    """
+    itself = torch.eye(len(given), dtype=torch.bool, device=given.device)
+    logits = [(SHARPNESS * vectors @ vectors.T).masked_fill(itself, -1e4) for vectors in (given, wanted)]
+    return _divergence(logits[0], logits[1]).mean()
 
 
 def disagreement(given: Answers, wanted: Answers) -> Tensor:

@@ -3,7 +3,7 @@
     python -m models.training.pairing --data DATA_FOLDER --backbone BACKBONE_FOLDER --model MODEL_FOLDER --out RUN_FOLDER --minutes 80
 
 The layers below stay as they are, and are computed once for the student and the model; those above, which begin as the model's, and the
-layer that makes one state of two learn the model's token states and vectors, its answers and the mix's labels.
+layer that makes one state of two learn the model's token states and vectors, its answers, the backbone's embeddings and the mix's labels.
 Source: Dai et al., "Funnel-Transformer: Filtering out Sequential Redundancy for Efficient Language Processing" (2020).
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 
-from models.training.distill import distill
+from models.training.distill import check_by_token, distill
 from models.training.network import Network
 
 AFTER = 4
@@ -21,7 +21,11 @@ LABELS = 0.5  # weight of their losses
 
 
 def paired(network: Network, after: int) -> Network:
-    """The network with pairs of tokens above so many layers, each the mean of its two at first: a copy, its heads too."""
+    """The network with pairs of tokens above so many layers, each the mean of its two at first: a copy, its heads too.
+
+    Raises ValueError as `check_by_token` does.
+    """
+    check_by_token(network)
     student = Network(network.body.config, network.topics, after)
     student.load_state_dict(network.state_dict(), strict=False)
     return student

@@ -76,14 +76,18 @@ class Teacher:
         self.network = network.eval()
         self.mean: Tensor | None = None
 
-    def distance(self, batch: Batch, embedding: Tensor) -> Tensor:
-        """Mean cosine distance of `embedding` (units, hidden) from the backbone's own vectors."""
+    def meaning(self, batch: Batch) -> Tensor:
+        """The backbone's own vectors (units, hidden) around their mean, of length one."""
         with torch.no_grad(), torch.autocast(batch.vectors.device.type, torch.bfloat16):
             states = self.network.states(batch.vectors, batch.mask)
         pooled = functional.normalize(mean_of_units(states, batch.unit, batch.units), dim=-1)
         mean = pooled.mean(0)
         self.mean = mean if self.mean is None else 0.99 * self.mean + 0.01 * mean
-        return 1 - functional.cosine_similarity(embedding, pooled - self.mean).mean()
+        return functional.normalize(pooled - self.mean, dim=-1)
+
+    def distance(self, batch: Batch, embedding: Tensor) -> Tensor:
+        """Mean cosine distance of `embedding` (units, hidden) from them."""
+        return 1 - functional.cosine_similarity(embedding, self.meaning(batch)).mean()
 
 
 class Trainer(Loop):

@@ -127,6 +127,43 @@ def test_a_shallower_body_of_all_layers_says_the_same_from_the_start(data: Path,
     assert all(float(parts[name].detach()) == pytest.approx(0, abs=1e-5) for name in ("states", "vectors", "answers"))
 
 
+def test_a_student_learns_how_the_backbone_s_embeddings_lie(data: Path, tmp_path: Path) -> None:
+    from models.training.data import topic_ids
+    from models.training.distill import Distiller, shallower
+    from models.training.network import new_network
+
+    backbone = a_backbone(tmp_path, layers=2)
+    teacher = new_network(backbone, len(topic_ids()))
+    distiller = Distiller(data, backbone, tmp_path / "run", teacher, shallower(teacher, (0, 1)), shared=1, seed=1)
+    batch = next(distiller.batches())
+    parts = [distiller.learn(batch, step, 1e-3) for step in range(40)]
+    assert all(parts[-1][name] < 0.6 * parts[0][name] for name in ("meaning", "alike"))
+
+
+def test_texts_that_find_each_other_in_another_order_are_told_from_those_that_do_not() -> None:
+    import torch
+
+    from models.training.distill import confusion
+
+    wanted = torch.nn.functional.normalize(torch.tensor([[1.0, 0.1], [1.0, 0.0], [0.0, 1.0], [0.1, 1.0]]), dim=-1)
+    turned = wanted @ torch.tensor([[0.6, 0.8], [-0.8, 0.6]])
+    assert float(confusion(turned, wanted)) == pytest.approx(0, abs=1e-6)
+    assert float(confusion(wanted[[0, 2, 1, 3]], wanted)) > 1
+
+
+def test_a_model_that_reads_pairs_is_not_copied_as_one_that_does_not(tmp_path: Path) -> None:
+    from models.training.data import topic_ids
+    from models.training.distill import shallower
+    from models.training.network import new_network
+    from models.training.pairing import paired
+
+    network = paired(new_network(a_backbone(tmp_path, layers=3), len(topic_ids())), 1)
+    with pytest.raises(ValueError, match="begin with a model whose layers all see every token"):
+        shallower(network, (0, 2))
+    with pytest.raises(ValueError, match="begin with a model whose layers all see every token"):
+        paired(network, 2)
+
+
 def test_without_a_layer_above_pairs_say_what_their_tokens_say_together() -> None:
     import torch
 
