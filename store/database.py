@@ -1,7 +1,9 @@
 """One door to the database: `read()` sees one moment and changes nothing, `write()` is all or nothing."""
 
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,8 @@ from store.dialect import to_json
 
 BUSY_SECONDS = 30
 """How long a writer of SQLite waits for the one before it."""
+PRIMARY = 0xFF
+"""The bits of an extended result code of SQLite that say what happened; those above say why."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 5_648_291
 """Key of the PostgreSQL advisory lock that lets one process migrate at a time; any number that nobody else uses."""
@@ -152,8 +156,24 @@ def _parse(url: str) -> URL:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # sqlite3 would begin transactions by itself, and too late
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -16384"):
+    _keep_a_log(connection)
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -16384"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """Write-ahead logging, which stays with the file. Of connections that set it at once on a new file SQLite refuses some without waiting:
+    those that read already, whose wait would be a deadlock."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(random.uniform(0.005, 0.05))
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

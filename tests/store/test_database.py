@@ -82,6 +82,14 @@ def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
         one.dispose()
 
 
+def test_processes_that_open_a_new_file_at_once_all_come_in(tmp_path: Path) -> None:
+    for number in range(40):
+        databases = [Database(f"sqlite:///{tmp_path}/{number}.sqlite3") for _ in range(8)]
+        together([one.ping for one in databases])
+        for one in databases:
+            one.dispose()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_child_speaks_on_its_own_connection(database: Database) -> None:
