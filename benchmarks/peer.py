@@ -26,10 +26,10 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import logging
 
-from models.training.network import HF_LAYER, through
+from models.training.network import HF_LAYER, through, through_pairs
 from nlp.body_weights import BodyWeights, read_body
 from nlp.bundle import BODY, BUNDLED, HEADS, TOKENIZER, Bundle, load_bundle
-from nlp.torch_backend import Pairs, pairs_of, to_tokens
+from nlp.torch_backend import Pairs
 from store.records import SENTIMENTS
 
 BATCH = 32
@@ -53,10 +53,9 @@ class MeanPooledBert(BertPreTrainedModel):
             states = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         else:
             input_ids, attention_mask = (functional.pad(part, (0, part.shape[1] % 2)) for part in (input_ids, attention_mask))
-            paired, there = pairs_of(attention_mask)
             layers = self.bert.encoder.layer
             states = through(layers[: self.paired_after], self.bert.embeddings(input_ids), attention_mask)
-            states = to_tokens(through(layers[self.paired_after :], self.pairs(states, there), paired))
+            states = through_pairs(layers[self.paired_after :], self.pairs, states, attention_mask)
         content = attention_mask.clone()
         content.scatter_(1, attention_mask.sum(dim=1, keepdim=True) - 1, 0)[:, 0] = 0  # eos and bos are no content
         pooled = (states * content.unsqueeze(-1)).sum(dim=1) / content.sum(dim=1, keepdim=True).clamp(min=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from nlp.backend import padded_length
 
 Window = Sequence[int]
+Lengths = TypeVar("Lengths", int, NDArray[np.int64])
 # Tokens of a pack with its filling. Half of all feedback has up to 24 and is mostly asked alone, so that the small sizes lie close; each
 # shape costs a millisecond of every layer once, and 5 MB a thread.
 SIZES = (24, 32, 48, 64, 128, 256)
@@ -78,14 +80,14 @@ def _next_length(lengths: Collection[int], room: int) -> int:
     return max((length for length in fitting if length == room or room - length >= shortest), default=max(fitting, default=0))
 
 
-def _taken(length: int, align: int) -> int:
-    """Places that a window takes until the next may begin."""
+def _taken(length: Lengths, align: int) -> Lengths:
+    """Places that a window takes until the next may begin; of many at once, too."""
     return -(-length // align) * align
 
 
 def _pack(windows: Sequence[Window], rows: Sequence[int], pad: int, align: int) -> Pack:
     lengths = np.array([len(windows[row]) for row in rows])
-    taken = -(-lengths // align) * align
+    taken = _taken(lengths, align)
     starts = np.cumsum(taken) - taken
     size = next((size for size in SIZES if size >= taken.sum()), padded_length(int(taken.sum())))
     longest = padded_length(int(lengths.max()))

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from models.training.batches import Batch
 from models.training.data import topic_ids
+from models.training.embedding import SHARPNESS, embed
 from models.training.loop import Budget, Loop, arguments_of
 from models.training.network import Answers, Network, mean_of_units, network_of_model, new_network
 from models.training.train import Teacher, losses
@@ -30,7 +31,6 @@ KEPT = (0, 1, 2, 5, 8, 9, 10, 11)
 the first and the last three (.54 to .81). Without any learning these eight keep .72, with layer 7 instead of 5 .61, with 3 instead .63."""
 RATE = 2e-4
 STATES, VECTORS, ANSWERS, MEANING, ALIKE, LABELS = 0.5, 1.0, 1.0, 2.0, 0.3, 0.4  # weights of the losses
-SHARPNESS = 20.0  # of the softmax over how alike the texts of a batch are: an inverse temperature
 
 
 def shallower(network: Network, kept: Sequence[int]) -> Network:
@@ -76,9 +76,9 @@ class Distiller(Loop):
         self._teacher, self._shared, self._labels = teacher.eval(), shared, labels
         for part in (student.body.embeddings, *student.body.encoder.layer[:shared]):
             part.requires_grad_(requires_grad=False)
-        self._backbone = Teacher(new_network(backbone, len(topic_ids())).to(next(teacher.parameters()).device))
         # Without dropout: what it has to give is known to the last digit.
         super().__init__(data, backbone, out, student.eval(), seed=seed, rate=rate, layer_decay=1.0)
+        self._backbone = Teacher(new_network(backbone, self.topics).to(self.device))
 
     def losses_of(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Distances from the teacher's states, vectors and answers, from the backbone's embeddings, and the labels' losses."""
@@ -94,7 +94,7 @@ class Distiller(Loop):
         with torch.no_grad():
             right = self._teacher.answers(target)
         meant = self._backbone.meaning(batch)
-        meaning = functional.normalize(self.network.heads["embedding"](pooled), dim=-1)
+        meaning = embed(self.network.heads["embedding"], pooled)
         return {
             "states": STATES * distance(states[content], wanted[content]),
             "vectors": VECTORS * distance(pooled, target),

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from models.training.custom_topics import fit_custom_topics
@@ -140,7 +140,7 @@ def linear_start(vectors: Floats, wanted: Floats) -> Head:
     return head
 
 
-def embed(head: Head, vectors: Tensor) -> Tensor:
+def embed(head: nn.Module, vectors: Tensor) -> Tensor:
     """Embeddings of length one."""
     return functional.normalize(head(vectors), dim=-1)
 

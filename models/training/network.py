@@ -91,8 +91,7 @@ class Network(nn.Module):
         states = through(self.body.encoder.layer[layers : self.paired_after], states, mask)
         if self.pairs is None:
             return states
-        paired, there = pairs_of(mask)
-        return to_tokens(through(self.body.encoder.layer[self.paired_after :], self.pairs(states, there), paired))
+        return through_pairs(self.body.encoder.layer[self.paired_after :], self.pairs, states, mask)
 
     def answers(self, pooled: Tensor) -> Answers:
         """Logits of pooled vectors (n, hidden)."""
@@ -112,6 +111,12 @@ def through(layers: Iterable[nn.Module], states: Tensor, mask: Tensor) -> Tensor
         after = layer(states, attention_mask=hidden)
         states = after[0] if isinstance(after, tuple) else after
     return states
+
+
+def through_pairs(layers: Iterable[nn.Module], pairs: Pairs, states: Tensor, mask: Tensor) -> Tensor:
+    """The same by layers that see one state of each two neighbouring tokens, l is even: token states (b, l, hidden) again."""
+    paired, there = pairs_of(mask)
+    return to_tokens(through(layers, pairs(states, there), paired))
 
 
 def mean_of_units(states: Tensor, unit: Tensor, count: int) -> Tensor:
