@@ -26,13 +26,12 @@ from models.training.custom_topics import fit_custom_topics
 from models.training.embedding_rows import EmbeddingRows, embedding_rows
 from models.training.network import Head
 from models.training.plain_backbone import PlainBackbone
-from models.training.pooled import pooled
+from models.training.pooled import vectors_of
 from models.training.refine import write_heads
-from nlp.bundle import Bundle, load_bundle
+from nlp.bundle import load_bundle
 from nlp.heads import EMBEDDING, PARTS
 
 Floats = NDArray[np.float32]
-TEXTS = 512
 EPOCHS, BATCH, RATE = 8, 512, 3e-4
 RIDGE = 0.001  # of the regression that the head begins with
 NEARLY_LINEAR = 0.05  # inputs of the tanh layer at the beginning, in deviations
@@ -78,17 +77,6 @@ def read_targets(path: Path) -> Targets:
         rows = json.loads(str(stored["rows"]))
         labels = dict(rows["labels"])
         return Targets(EmbeddingRows(rows["texts"], rows["sentences"], labels), stored["vectors"].astype(np.float32))
-
-
-def own_vectors(texts: list[str], bundle: Bundle, *, threads: int) -> Floats:
-    """(n, hidden) text vectors of the exported body, as serving makes them."""
-    backend = bundle.open_backend(threads)
-    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-    vectors = np.zeros((len(texts), bundle.hidden), np.float32)
-    for at in range(0, len(order), TEXTS):
-        part = order[at : at + TEXTS]
-        vectors[part] = pooled([texts[row] for row in part], bundle.tokenizer, backend, bundle.max_tokens)
-    return vectors
 
 
 def fit(vectors: Floats, wanted: Targets, *, start: Head | None = None, seed: int = 1, epochs: int = EPOCHS) -> Head:
@@ -175,7 +163,7 @@ def arrays_of(head: Head) -> Mapping[str, NDArray[np.generic]]:
 def fit_embedding(data: Path, backbone: Path, model: Path, cache: Path | None, *, threads: int) -> int:
     """Puts the embedding head into a model folder; returns the number of texts it was fitted on."""
     wanted = targets(data, backbone, cache, threads=threads)
-    vectors = own_vectors(wanted.rows.texts, load_bundle(model), threads=threads)
+    vectors = vectors_of(wanted.rows.texts, load_bundle(model), threads=threads)
     write_heads(model, arrays_of(fit(vectors, wanted)))
     return len(vectors)
 

@@ -24,7 +24,8 @@ from models.evaluation.metrics import expected_calibration_error, macro_f1
 from models.training.emotion_labels import EmotionExample, covered_by, shares_of
 from models.training.emotion_rows import development_emotions, training_emotions
 from models.training.network import Head, emotion_loss
-from models.training.refine import vectors_of, write_heads
+from models.training.pooled import vectors_of
+from models.training.refine import write_heads
 from nlp.bundle import load_bundle
 from nlp.calibrate import fit_temperature, softmax
 from nlp.heads import EMOTION
@@ -125,7 +126,7 @@ def add_emotion(data: Path, model: Path, *, threads: int, seed: int = 1) -> Emot
     bundle = load_bundle(model)
     examples, measured = training_emotions(data), development_emotions(data, limit=ROWS_TO_MEASURE)
     random.Random(seed).shuffle(measured)
-    vectors = vectors_of([one.text for one in [*examples, *measured]], bundle, threads)
+    vectors = vectors_of([one.text for one in [*examples, *measured]], bundle, threads=threads)
     head = fit_head(vectors[: len(examples)], examples, seed=seed)
     with torch.inference_mode():
         logits = head(torch.from_numpy(vectors[len(examples) :])).numpy()

@@ -26,7 +26,8 @@ from models.training.calibrate import best_thresholds
 from models.training.data import STRONG, Example, Row, example_of, load, mapping_of, topic_ids
 from models.training.development import Flags, Floats, presence_labels
 from models.training.network import Head
-from models.training.refine import EPOCHS, counted_weights, refit, vectors_of
+from models.training.pooled import vectors_of
+from models.training.refine import EPOCHS, counted_weights, refit
 from nlp.bundle import BODY_WEIGHTS, Bundle, load_bundle, sha256_of
 from nlp.calibrate import sigmoid
 
@@ -102,7 +103,7 @@ def embedded(chosen: Mapping[str, list[Example]], bundle: Bundle, *, threads: in
     if kept and kept.is_file():
         vectors: Floats = np.load(kept)
     else:
-        vectors = vectors_of(texts, bundle, threads)
+        vectors = vectors_of(texts, bundle, threads=threads)
         if kept:
             kept.parent.mkdir(parents=True, exist_ok=True)
             np.save(kept, vectors)

@@ -19,9 +19,9 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import v_measure_score
 
 from models.training.data import read_rows
-from models.training.embedding import own_vectors
 from models.training.parallel import PIVOT, translations
 from models.training.plain_backbone import PlainBackbone
+from models.training.pooled import vectors_of
 from nlp.bundle import Bundle, load_bundle
 from nlp.embedding import packed, unpacked
 
@@ -32,7 +32,7 @@ SENTENCES, SEEDS = 1000, 5
 
 def ours(bundle: Bundle, *, threads: int) -> Embed:
     """Embeddings as they are stored: in bytes and back."""
-    return lambda texts: unpacked(packed(bundle.heads.embedding(own_vectors(list(texts), bundle, threads=threads))))
+    return lambda texts: unpacked(packed(bundle.heads.embedding(vectors_of(list(texts), bundle, threads=threads))))
 
 
 def share_found(asked: Floats, among: Floats, right: NDArray[np.integer]) -> float:

@@ -24,8 +24,8 @@ from torch.nn import functional
 from models.training.data import STRONG, Example, Mark, example_of, load, mix
 from models.training.development import presence_labels
 from models.training.network import Head
-from models.training.pooled import pooled
-from nlp.bundle import HEADS, Bundle, load_bundle, sha256_of
+from models.training.pooled import vectors_of
+from nlp.bundle import HEADS, load_bundle, sha256_of
 
 ROWS_OF_A_SET = 2_500  # rows looked at
 ROWS_OF_A_BIG_SET = {
@@ -45,8 +45,6 @@ GUESSED = 0.1  # weight of a complaint that was guessed from the sentiment
 EPOCHS = {"presence": 12, "complaint": 6}
 OWN = 2.0  # weight of a complaint in a sentence of our own: they are few, and say what no other set does
 BATCH, RATE = 256, 5e-4
-TEXTS = 512
-LONGEST = 600  # characters of a text that are read
 
 
 def rows_to_refine_on(data: Path) -> list[Example]:
@@ -67,18 +65,6 @@ def rows_to_refine_on(data: Path) -> list[Example]:
 
 def _marks(example: Example) -> list[Mark]:
     return [*example.presence.values(), *([example.complaint] if example.complaint else [])]
-
-
-def vectors_of(texts: Sequence[str], bundle: Bundle, threads: int) -> NDArray[np.float32]:
-    """(n, hidden) text vectors of the exported body, of the beginnings of the texts."""
-    backend = bundle.open_backend(threads)
-    # Texts of like length share a batch, which then pads little.
-    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-    vectors = np.zeros((len(texts), bundle.hidden), np.float32)
-    for at in range(0, len(order), TEXTS):
-        rows = order[at : at + TEXTS]
-        vectors[rows] = pooled([texts[row][:LONGEST] for row in rows], bundle.tokenizer, backend, bundle.max_tokens)
-    return vectors
 
 
 def counted_weights(weight: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -116,7 +102,7 @@ def refine(data: Path, model: Path, *, threads: int, seed: int = 1, tasks: Seque
     bundle = load_bundle(model)
     examples = rows_to_refine_on(data)
     random.Random(seed).shuffle(examples)
-    vectors = torch.from_numpy(vectors_of([example.text for example in examples], bundle, threads))
+    vectors = torch.from_numpy(vectors_of([example.text for example in examples], bundle, threads=threads))
     weight, present = presence_labels(examples)
     labels = {"presence": (counted_weights(weight), present), "complaint": complaint_labels(examples)}
     with np.load(model / HEADS) as stored:

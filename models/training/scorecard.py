@@ -23,7 +23,7 @@ from models.training.data import Example, Row, example_of, load, mix
 from models.training.development import Judgements, development_rows, is_labelled, judge
 from models.training.emotion_labels import EmotionExample
 from models.training.emotion_rows import development_emotions
-from models.training.refine import vectors_of
+from models.training.pooled import vectors_of
 from nlp.bundle import Bundle, load_bundle
 from nlp.calibrate import sigmoid, softmax
 from nlp.heads import SENTIMENTS
@@ -229,7 +229,7 @@ def emotions_told(data: Path, bundle: Bundle, threads: int) -> tuple[dict[str, s
     if not bundle.heads.tells_emotion:
         return None
     examples = development_emotions(data, limit=ROWS_OF_EMOTIONS)
-    shares = bundle.heads.emotion(vectors_of([one.text for one in examples], bundle, threads))
+    shares = bundle.heads.emotion(vectors_of([one.text for one in examples], bundle, threads=threads))
     told = [EMOTIONS[label] for label in shares.argmax(-1)]
     complete = [row for row, one in enumerate(examples) if len(one.covers) == len(EMOTIONS)]
     right = [told[row] in examples[row].emotions for row in complete]
