@@ -60,6 +60,11 @@ class Example:
     sentiment_weight: float = 1.0
 
 
+def unlabelled(text: str) -> Example:
+    """A text of which nothing is known."""
+    return Example(text, "", "", "train", sentiment=None, binary=False, complaint=None, presence={}, topic_sentiment={}, packable=False)
+
+
 @dataclass(frozen=True, slots=True)
 class TopicMapping:
     """How one set's labels read in our taxonomy."""

@@ -9,7 +9,7 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.training.batches import Batch, Targets, by_length, collate, encode
+from models.training.batches import Batch, Encoded, Targets, by_length, collate, encode
 from models.training.data import Example, Mix, load, topic_ids
 from models.training.network import Network
 from models.training.noise import noisy
@@ -115,11 +115,14 @@ class Loop(ABC):
         """Endless batches of windows of like length, in random order."""
         while True:
             windows = [[self._noisy(example) for example in window] for window in self.mix.draw(BATCH * POOL)]
-            encoded = encode(windows, self.tokenizer, MAX_TOKENS)
-            groups = by_length(encoded, BATCH)
+            groups = self.groups(encode(windows, self.tokenizer, MAX_TOKENS))
             self.order.shuffle(groups)
             for group in groups:
                 yield to_device(collate(group, self.tokenizer, self.words, self.topics), self.device)
+
+    def groups(self, encoded: Sequence[Encoded]) -> list[list[Encoded]]:
+        """Which windows are learned from together."""
+        return by_length(encoded, BATCH)
 
     def _noisy(self, example: Example) -> Example:
         return replace(example, text=noisy(example.text, self.order))

@@ -140,6 +140,32 @@ def test_a_student_learns_how_the_backbone_s_embeddings_lie(data: Path, tmp_path
     assert all(parts[-1][name] < 0.6 * parts[0][name] for name in ("meaning", "alike"))
 
 
+def test_a_batch_holds_texts_of_one_set_beside_each_other_and_pieces_of_them(data: Path, tmp_path: Path) -> None:
+    from models.training.batches import encode
+    from models.training.data import topic_ids
+    from models.training.distill import PIECES, Distiller, shallower
+    from models.training.loop import BATCH, MAX_TOKENS
+    from models.training.network import new_network
+
+    backbone = a_backbone(tmp_path, layers=2)
+    teacher = new_network(backbone, len(topic_ids()))
+    distiller = Distiller(data, backbone, tmp_path / "run", teacher, shallower(teacher, (0, 1)), shared=1, seed=1)
+    encoded = encode(distiller.mix.draw(3 * BATCH), distiller.tokenizer, MAX_TOKENS)
+    groups = distiller.groups(encoded)
+    whole = [window for group in groups for window in group[:-PIECES]]
+    assert sorted(map(id, whole)) == sorted(map(id, encoded))
+    sources = [window.examples[0].source for window in whole]
+    assert len([at for at in range(1, len(sources)) if sources[at] != sources[at - 1]]) == len(set(sources)) - 1
+    for group in groups:
+        assert len(group) <= BATCH
+        texts = [example.text for window in group[:-PIECES] for example in window.examples]
+        for window in group[-PIECES:]:
+            (example,) = window.examples
+            assert any(example.text in " ".join(text.split()) for text in texts)
+            assert not example.presence
+            assert (example.sentiment, example.complaint, example.emotion) == (None, None, None)
+
+
 def test_texts_that_find_each_other_in_another_order_are_told_from_those_that_do_not() -> None:
     import torch
 
@@ -194,7 +220,7 @@ def test_layers_that_see_pairs_learn_what_they_said_of_every_token(data: Path, t
     below = {name: weight.clone() for name, weight in pairing.network.body.encoder.layer[0].state_dict().items()}
     batch = next(pairing.batches())
     before = {name: float(loss.detach()) for name, loss in pairing.losses_of(batch, 0).items()}
-    pairing.run(Budget(steps=20, minutes=1))
+    pairing.run(Budget(steps=30, minutes=1))
     after = {name: float(loss.detach()) for name, loss in pairing.losses_of(batch, 0).items()}
     assert after["vectors"] < 0.5 * before["vectors"]
     assert sum(after.values()) < 0.7 * sum(before.values())
