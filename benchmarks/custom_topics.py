@@ -169,16 +169,17 @@ def main() -> None:
         parser.error(f"{given.model} finds no custom topics: `python -m models.training.custom_topics` first")
     tasks = {"banking77": banking(given.data)}
     tasks |= {f"phones, English to {language}": task for language, task in phones(given.data, given.languages.split(",")).items()}
-    texts = list(dict.fromkeys(text for task in tasks.values() for text in (*task.names, *task.pool, *task.rows)))
+    names = list(dict.fromkeys(name for task in tasks.values() for name in task.names))
+    texts = list(dict.fromkeys(text for task in tasks.values() for text in (*task.pool, *task.rows)))
     elsewhere = [text for _, text in ordinary_feedback(development_rows(given.data))[ORDINARY:]]
-    ours = Ours(readings_of([*texts, *elsewhere], bundle, wording, threads=given.threads), background)
+    ours = Ours(readings_of([*texts, *elsewhere], names, bundle, wording, threads=given.threads), background)
     peer = None
     if given.backbone is not None:
         # Torch is only needed here.
         from models.training.plain_backbone import PlainBackbone
 
-        vectors = PlainBackbone(given.backbone, threads=given.threads).embeddings(texts)
-        peer = Peer(dict(zip(texts, vectors, strict=True)))
+        vectors = PlainBackbone(given.backbone, threads=given.threads).embeddings([*names, *texts])
+        peer = Peer(dict(zip([*names, *texts], vectors, strict=True)))
     for title, task in tasks.items():
         compare(title, task, ours, peer)
     for title, task in tasks.items():

@@ -121,7 +121,7 @@ class Annotator:
         self._bundle, self._backend, self._detector, self._sentiment = bundle, backend, detector, sentiment
         self._turn = threading.Lock()
         self._ahead = ThreadPoolExecutor(2, thread_name_prefix="koe-batch")
-        self._topics = TopicOpener(bundle.heads, bundle.wording(), self.encode)
+        self._topics = TopicOpener(bundle.heads, bundle.wording(), self.encode, self.encode_names)
 
     @property
     def engine(self) -> str:
@@ -173,10 +173,7 @@ class Annotator:
         prepared = self.prepare(texts)
         found = np.zeros((len(prepared), self._bundle.hidden), np.float32)
         for batch in batches([one.padded_tokens for one in prepared], BUDGET):
-            states = iter(self._backend.states([window.ids for row in batch for window in prepared[row].windows]))
-            for row in batch:
-                windows = prepared[row].windows
-                found[row] = pool(windows, list(islice(states, len(windows)))).whole
+            found[batch] = [one.whole for one in self._pooled([prepared[row] for row in batch])]
         return found
 
     def _answers(self, chunks: Iterable[Sequence[Prepared]]) -> list[Annotation]:
@@ -225,12 +222,15 @@ class Annotator:
         return self._detector.detect(given.text, [code for code in (spoken, asked, *given.priors) if code])
 
     def _computed(self, prepared: Sequence[Prepared]) -> Computed:
-        states = iter(self._backend.states([window.ids for one in prepared for window in one.windows]))
-        pooled = [pool(one.windows, list(islice(states, len(one.windows)))) for one in prepared]
+        pooled = self._pooled(prepared)
         if self._sentiment is None:
             return Computed(pooled, None)
         with self._turn:  # a tokenizer of transformers takes one caller at a time
             return Computed(pooled, self._sentiment.scores([one.cleaned for one in prepared]))
+
+    def _pooled(self, prepared: Sequence[Prepared], *, by_token: bool = False) -> list[Pooled]:
+        states = iter(self._backend.states([window.ids for one in prepared for window in one.windows], by_token=by_token))
+        return [pool(one.windows, list(islice(states, len(one.windows)))) for one in prepared]
 
     def _read(self, prepared: Sequence[Prepared], computed: Computed) -> list[Annotation]:
         answers: dict[int, Annotation] = {}
@@ -281,14 +281,25 @@ class Annotator:
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """The direction and the ids of each text, in order; only of a model that embeds."""
         prepared = self.prepare([TextInput(text) for text in texts])
-        ids = [tuple(one for segment in segment_ids(text.windows).values() for one in segment) for text in prepared]
-        found = zip(self.answer(prepared), ids, strict=True)
-        return [Encoded(one.embedding.direction, its) for one, its in found if one.embedding is not None]
+        found = zip(self.answer(prepared), prepared, strict=True)
+        return [Encoded(one.embedding.direction, _ids(its)) for one, its in found if one.embedding is not None]
+
+    def encode_names(self, names: Sequence[str]) -> list[Encoded]:
+        """The same of names of topics, two or three words of which no layer may miss one."""
+        prepared = self.prepare([TextInput(name) for name in names])
+        whole = np.stack([one.whole for one in self._pooled(prepared, by_token=True)])
+        directions = packed(self._bundle.heads.embedding(whole))
+        return [Encoded(direction, _ids(its)) for direction, its in zip(directions, prepared, strict=True)]
 
     def _adaptation_of(self, workspace: WorkspaceModel) -> Adaptation | None:
         """The workspace's own heads, unless they belong to other weights than these."""
         adaptation = workspace.adaptation
         return adaptation if adaptation is not None and adaptation.weights == self.weights else None
+
+
+def _ids(prepared: Prepared) -> tuple[int, ...]:
+    """Of all segments, without specials."""
+    return tuple(one for segment in segment_ids(prepared.windows).values() for one in segment)
 
 
 def _growing(texts: Sequence[TextInput]) -> Iterator[Sequence[TextInput]]:

@@ -22,10 +22,11 @@ class Backend(Protocol):
         """Which engine, for logs and /metrics."""
         ...
 
-    def states(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def states(self, windows: Sequence[Sequence[int]], *, by_token: bool = False) -> list[NDArray[np.float32]]:
         """Token states of windows of ids (with bos and eos, at most the bundle's max_tokens): (len(window), hidden) each, in order.
 
-        The answer for a window does not depend on the others.
+        The answer for a window does not depend on the others. `by_token`: every layer sees every token, those too that see pairs of
+        tokens otherwise; dearer, and truer to what two or three words mean.
         """
         ...
 

@@ -217,15 +217,18 @@ class Encoded:
     ids: tuple[int, ...]
 
 
+Encode = Callable[[Sequence[str]], list[Encoded]]
+
+
 class TopicOpener:
     """Makes the topics of workspaces ready, and remembers what it made. Threads may share it."""
 
-    def __init__(self, heads: Heads, wording: Wording | None, encode: Callable[[Sequence[str]], list[Encoded]]) -> None:
-        """`encode` reads texts through the model."""
-        self._heads, self._wording, self._encode = heads, wording, encode
+    def __init__(self, heads: Heads, wording: Wording | None, encode: Encode, encode_names: Encode) -> None:
+        """`encode` and `encode_names` read texts, and names of topics, through the model."""
+        self._heads, self._wording, self._encode, self._encode_names = heads, wording, encode, encode_names
         self._turn = threading.Lock()
         self._background: Background | None = None  # 3 MB that a process without such workspaces has no use for
-        self._encoded: OrderedDict[str, Encoded] = OrderedDict()
+        self._encoded: OrderedDict[tuple[str, bool], Encoded] = OrderedDict()  # by the text, and whether it is a name
         self._opened: OrderedDict[WorkspaceTaxonomy, OwnTopics] = OrderedDict()
 
     @property
@@ -249,23 +252,27 @@ class TopicOpener:
             self._background = Background.of(self._heads)
         if not topics or self._background is None or self._wording is None:
             return None
-        self._learn([text for topic in topics for text in (*names_of(topic), *topic.examples)])
+        names = [[(name, True) for name in names_of(topic)] for topic in topics]
+        examples = [[(text, False) for text in topic.examples] for topic in topics]
+        self._learn([one for of_topic in (*names, *examples) for one in of_topic])
         read = [
-            TopicReadings(one.id, self._readings(names_of(one), self._wording), self._readings(one.examples, self._wording))
-            for one in topics
+            TopicReadings(topic.id, self._readings(called, self._wording), self._readings(shown, self._wording))
+            for topic, called, shown in zip(topics, names, examples, strict=True)
         ]
         return TopicScorer(read, self._background)
 
-    def _learn(self, texts: Sequence[str]) -> None:
-        unknown = sorted(set(texts) - self._encoded.keys())
-        self._encoded.update(zip(unknown, self._encode(unknown) if unknown else [], strict=True))
-        for text in texts:
-            self._encoded.move_to_end(text)
-        while len(self._encoded) > max(MOST_TEXTS, len(set(texts))):
+    def _learn(self, wanted: Sequence[tuple[str, bool]]) -> None:
+        unknown = sorted(set(wanted) - self._encoded.keys())
+        for named, encode in ((False, self._encode), (True, self._encode_names)):
+            if texts := [text for text, is_name in unknown if is_name == named]:
+                self._encoded.update(zip(((text, named) for text in texts), encode(texts), strict=True))
+        for one in wanted:
+            self._encoded.move_to_end(one)
+        while len(self._encoded) > max(MOST_TEXTS, len(set(wanted))):
             self._encoded.popitem(last=False)
 
-    def _readings(self, texts: Sequence[str], wording: Wording) -> list[Reading]:
-        known = [self._encoded[text] for text in texts]
+    def _readings(self, wanted: Sequence[tuple[str, bool]], wording: Wording) -> list[Reading]:
+        known = [self._encoded[one] for one in wanted]
         return [Reading(unpacked([one.direction])[0], wording.of(one.ids)) for one in known]
 
 

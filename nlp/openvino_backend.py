@@ -53,15 +53,17 @@ class OpenVinoBackend:
         """Which engine."""
         return "openvino-int8"
 
-    def states(self, windows: Sequence[Sequence[int]]) -> list[States]:
+    def states(self, windows: Sequence[Sequence[int]], *, by_token: bool = False) -> list[States]:
         """Token states (len(window), hidden) of each window, in order. Callers may come together: their packs wait in one queue."""
         if (longest := max(map(len, windows), default=0)) > self._longest:
             raise ValueError(f"a window has {longest} tokens, the body knows {self._longest} positions")
         found: dict[int, States] = {}
-        asked = packs(windows, pad=self._pad, threads=self._streams, align=2 if self._paired else 1)
+        # A token beside its copy is a pair of its own.
+        copies = 2 if self._paired and by_token else 1
+        asked = packs(windows, pad=self._pad, threads=self._streams, align=2 if self._paired else 1, copies=copies)
         for states in map(self._states_of, asked) if len(asked) == 1 else self._threads.map(self._states_of, asked):
             found.update(states)
-        return [found[row] for row in range(len(windows))]
+        return [found[row][::copies] for row in range(len(windows))]
 
     def _states_of(self, pack: Pack) -> dict[int, States]:
         request = self._requests.get()

@@ -28,8 +28,8 @@ FULL = SIZES[-1]  # measured no faster with more; half as fast with 64, because 
 class Pack:
     """Windows of one padded length L: `rows` says which, `lengths` how long they are.
 
-    `ids` (T,) are their tokens, filled up to one of SIZES, the first of each window at the place that `starts` says; `places` (1, T) where
-    each stands in its window. `slots` (B, L) are indices of tokens, window by window, with `mask` (B, L) 1 where there is one; `back`
+    `ids` (T,) are their tokens, filled up to one of SIZES, the first of each window at what `starts` says; `places` (1, T) where each
+    stands in its window. `slots` (B, L) are indices of tokens, window by window, with `mask` (B, L) 1 where there is one; `back`
     (1, T) finds each token among those B x L. `there` (1, T) is 1 where `ids` has a token of a window.
     """
 
@@ -44,23 +44,24 @@ class Pack:
     there: NDArray[np.int64]
 
 
-def packs(windows: Sequence[Window], *, pad: int, threads: int, align: int = 1) -> list[Pack]:
+def packs(windows: Sequence[Window], *, pad: int, threads: int, align: int = 1, copies: int = 1) -> list[Pack]:
     """Packs of windows of one padded length, longest windows first, with enough packs for all of `threads` where there is work for them.
 
     Windows of different padded length never meet: floating-point sums over other lengths would round differently. Everything outside
     attention is computed token by token, so that neither its neighbours nor the size of its pack touch a token. A window begins at a
-    multiple of `align`.
+    multiple of `align`, and has `copies` of each token side by side, all at the token's own place: attention sees no difference.
     """
-    tokens = sum(_taken(len(window), align) for window in windows)
+    lengths = [copies * len(window) for window in windows]
+    tokens = sum(_taken(length, align) for length in lengths)
     room = min(FULL, max(LEAST, -(-tokens // threads)))
-    return [_pack(windows, rows, pad, align) for rows in _filled(windows, room, align)]
+    return [_pack(windows, rows, pad, align, copies) for rows in _filled(lengths, room, align)]
 
 
-def _filled(windows: Sequence[Window], room: int, align: int) -> Iterator[list[int]]:
+def _filled(lengths: Sequence[int], room: int, align: int) -> Iterator[list[int]]:
     """Rows of windows of one padded length with at most `room` tokens together, or one alone."""
     classes: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for row, window in enumerate(windows):
-        classes[padded_length(len(window))][_taken(len(window), align)].append(row)
+    for row, length in enumerate(lengths):
+        classes[padded_length(length)][_taken(length, align)].append(row)
     for _, waiting in sorted(classes.items(), reverse=True):
         while waiting:
             pack: list[int] = []
@@ -85,26 +86,26 @@ def _taken(length: Lengths, align: int) -> Lengths:
     return -(-length // align) * align
 
 
-def _pack(windows: Sequence[Window], rows: Sequence[int], pad: int, align: int) -> Pack:
-    lengths = np.array([len(windows[row]) for row in rows])
+def _pack(windows: Sequence[Window], rows: Sequence[int], pad: int, align: int, copies: int) -> Pack:
+    lengths = np.array([copies * len(windows[row]) for row in rows])
     taken = _taken(lengths, align)
     starts = np.cumsum(taken) - taken
     size = next((size for size in SIZES if size >= taken.sum()), padded_length(int(taken.sum())))
     longest = padded_length(int(lengths.max()))
-    places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    at = places + np.repeat(starts, lengths)
+    inside = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    at = inside + np.repeat(starts, lengths)
     mask = np.arange(longest) < lengths[:, np.newaxis]
     ids = np.full(size, pad, np.int64)
-    ids[at] = [token for row in rows for token in windows[row]]
+    ids[at] = np.repeat([token for row in rows for token in windows[row]], copies)
     return Pack(
         rows=tuple(rows),
         lengths=tuple(lengths.tolist()),
         starts=tuple(starts.tolist()),
         ids=ids,
-        places=_put(places, at, size).astype(np.int32),
+        places=_put(inside // copies, at, size).astype(np.int32),
         slots=np.where(mask, starts[:, np.newaxis] + np.arange(longest), 0).astype(np.int32),
         mask=mask.astype(np.int64),
-        back=_put(places + np.repeat(np.arange(len(rows)) * longest, lengths), at, size).astype(np.int32),
+        back=_put(inside + np.repeat(np.arange(len(rows)) * longest, lengths), at, size).astype(np.int32),
         there=_put(np.ones_like(at), at, size),
     )
 

@@ -66,6 +66,11 @@ class Pairs(nn.Module):
         joined: Tensor = self.join(torch.cat([first, torch.where(there.unsqueeze(-1) > 0, second, first)], -1))
         return joined
 
+    def alone(self, states: Tensor) -> Tensor:
+        """States (b, l, hidden) of tokens that are pairs of their own: (b, l, hidden)."""
+        joined: Tensor = self.join(torch.cat([states, states], -1))
+        return joined
+
 
 def pairs_of(mask: Tensor) -> tuple[Tensor, Tensor]:
     """A mask of tokens (b, l): where pairs are, and where a pair has its second token, (b, l / 2) both."""
@@ -94,7 +99,8 @@ class Body(nn.Module):
         self.paired_after = layers if paired_after is None else paired_after
         self.pairs = None if paired_after is None else Pairs(hidden)
 
-    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, mask: Tensor, by_token: bool = False) -> Tensor:  # noqa: FBT001, FBT002
+        """`by_token`: layers that see pairs see every token as a pair of its own."""
         states: Tensor = self.norm(vectors + self.positions[: vectors.shape[1]])
         bias = _bias(mask, states)
         for layer in self.layers[: self.paired_after]:
@@ -102,10 +108,13 @@ class Body(nn.Module):
         if self.pairs is None:
             return states
         paired, there = pairs_of(mask)
-        states, bias = self.pairs(states, there), _bias(paired, states)
+        if by_token:
+            states = self.pairs.alone(states)
+        else:
+            states, bias = self.pairs(states, there), _bias(paired, states)
         for layer in self.layers[self.paired_after :]:
             states = layer(states, bias)
-        return to_tokens(states)
+        return states if by_token else to_tokens(states)
 
 
 def _bias(mask: Tensor, states: Tensor) -> Tensor:
@@ -125,13 +134,14 @@ class TorchBackend:
         """Which engine."""
         return f"torch-{self._device}"
 
-    def states(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def states(self, windows: Sequence[Sequence[int]], *, by_token: bool = False) -> list[NDArray[np.float32]]:
         """Token states (len(window), hidden) of each window, in order."""
         found: dict[int, NDArray[np.float32]] = {}
         for batch in padded_batches(windows, self._pad):
             ids, mask = (torch.from_numpy(_filled(part)) for part in (batch.ids, batch.mask))
             with torch.inference_mode():
-                states = self._body(torch.from_numpy(self._words.rows(ids.numpy())).to(self._device), mask.to(self._device)).cpu().numpy()
+                vectors = torch.from_numpy(self._words.rows(ids.numpy()))
+                states = self._body(vectors.to(self._device), mask.to(self._device), by_token).cpu().numpy()
             found.update(zip(batch.rows, states, strict=False))
         return [found[row][: len(window)] for row, window in enumerate(windows)]
 

@@ -141,13 +141,13 @@ def middle_of(words: WordVectors, tokenizer: Tokenizer) -> Floats:
     return middle
 
 
-def readings_of(texts: Sequence[str], bundle: Bundle, wording: Wording, *, threads: int) -> dict[str, Reading]:
-    """Each text as serving reads it."""
+def readings_of(texts: Sequence[str], names: Sequence[str], bundle: Bundle, wording: Wording, *, threads: int) -> dict[str, Reading]:
+    """Each text, and each name of a topic, as serving reads it."""
     annotator = Annotator(bundle, bundle.open_backend(threads), open_detector("py3langid"), load_taxonomy())
     unique = list(dict.fromkeys(texts))
-    encoded = annotator.encode(unique)
+    encoded = [*annotator.encode(unique), *annotator.encode_names(names)]
     vectors = unpacked([one.direction for one in encoded])
-    return {text: Reading(vector, wording.of(one.ids)) for text, vector, one in zip(unique, vectors, encoded, strict=True)}
+    return {text: Reading(vector, wording.of(one.ids)) for text, vector, one in zip([*unique, *names], vectors, encoded, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +233,8 @@ def fit_custom_topics(data: Path, model: Path, *, threads: int, seed: int = 1) -
     rows = development_rows(data)
     among, feedback = fields(rows), ordinary_feedback(rows)
     names = sorted({name for field in among for name in field.names()})
-    texts = [text for _, text in feedback] + [row.text for field in among for row in (*field.pool, *field.judged)] + names
-    readings = readings_of(texts, bundle, Wording(bundle.words(), bundle.tokenizer, middle), threads=threads)
+    texts = [text for _, text in feedback] + [row.text for field in among for row in (*field.pool, *field.judged)]
+    readings = readings_of(texts, names, bundle, Wording(bundle.words(), bundle.tokenizer, middle), threads=threads)
     ordinary = [readings[text] for _, text in feedback[:ORDINARY]]
     arrays: dict[str, NDArray[np.generic]] = {
         BACKGROUND: _in_bytes(np.stack([one.embedding for one in ordinary])),

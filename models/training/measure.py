@@ -41,12 +41,12 @@ class FloatBackend:
         """Which engine."""
         return "torch-float32"
 
-    def states(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def states(self, windows: Sequence[Sequence[int]], *, by_token: bool = False) -> list[NDArray[np.float32]]:
         """Token states of each window, in order."""
         found: dict[int, NDArray[np.float32]] = {}
         for batch in padded_batches(windows, self._pad):
             with torch.inference_mode():
-                states = self._body(torch.from_numpy(self._words.rows(batch.ids)), torch.from_numpy(batch.mask)).numpy()
+                states = self._body(torch.from_numpy(self._words.rows(batch.ids)), torch.from_numpy(batch.mask), by_token).numpy()
             found.update(zip(batch.rows, states, strict=True))
         return [found[row][: len(window)] for row, window in enumerate(windows)]
 

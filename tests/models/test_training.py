@@ -204,6 +204,24 @@ def test_without_a_layer_above_pairs_say_what_their_tokens_say_together() -> Non
     assert to_tokens(pairs).tolist() == [[[1, 2], [1, 2], [4, 5], [4, 5]]]
 
 
+def test_by_token_layers_that_see_pairs_say_at_first_what_they_said_before(tmp_path: Path) -> None:
+    import torch
+
+    from models.training.data import topic_ids
+    from models.training.export import body_of
+    from models.training.network import new_network
+    from models.training.pairing import paired
+
+    backbone = a_backbone(tmp_path, layers=3)
+    whole = new_network(backbone, len(topic_ids()))
+    before, pairs = (body_of(backbone, network.state_dict()) for network in (whole, paired(whole, 1)))
+    vectors, mask = torch.randn(2, 6, before.positions.shape[1]), torch.tensor([[1] * 6, [1] * 5 + [0]])
+    with torch.inference_mode():
+        said = before(vectors, mask)
+        assert torch.allclose(pairs(vectors, mask, by_token=True), said, atol=1e-5)
+        assert not torch.allclose(pairs(vectors, mask), said, atol=1e-2)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_layers_that_see_pairs_learn_what_they_said_of_every_token(data: Path, tmp_path: Path) -> None:
     from models.training.data import topic_ids
@@ -239,6 +257,11 @@ def test_layers_that_see_pairs_learn_what_they_said_of_every_token(data: Path, t
         assert int8.shape == (len(window), bundle.hidden)
         assert float(np.corrcoef(int8.ravel(), float32.ravel())[0, 1]) > 0.98
         assert float(np.abs(states_of_a_network(backbone, tmp_path / "model", bundle, window) - float32).max()) < 1e-4
+    by_token = backend.states(windows, by_token=True)
+    assert all(np.array_equal(one, backend.states([window], by_token=True)[0]) for window, one in zip(windows, by_token, strict=True))
+    for int8, float32 in zip(by_token, bundle.open_torch_backend("cpu").states(windows, by_token=True), strict=True):
+        assert float(np.corrcoef(int8.ravel(), float32.ravel())[0, 1]) > 0.98
+    assert not np.array_equal(by_token[0], together[0])
 
 
 # The converter traces with torch.jit, which torch deprecates; both are pinned.

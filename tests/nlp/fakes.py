@@ -45,7 +45,7 @@ class FakeBackend:
         self.broken = False
         self.held = 0
 
-    def states(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def states(self, windows: Sequence[Sequence[int]], *, by_token: bool = False) -> list[NDArray[np.float32]]:
         self.calls.append([tuple(window) for window in windows])
         self.running.set()
         assert len(windows) < self.held or self.gate.wait(30)

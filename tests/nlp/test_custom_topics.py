@@ -108,6 +108,26 @@ def test_a_name_stands_with_what_is_said_of_it() -> None:
     assert names_of(a_taxonomy().topics[0]) == ["Points: Loyalty card", "ポイント"]
 
 
+def test_a_workspace_larger_than_what_is_remembered_opens(annotator: Annotator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlp.custom_topics.MOST_TEXTS", 2)
+    model = annotator.open(StoredWorkspaceModel(taxonomy=a_taxonomy(examples=[f"example {at}" for at in range(5)])))
+    assert annotator.annotate([TextInput("Nothing here.")], workspace=model)[0].taxonomy == "1+t3"
+
+
+def test_names_are_read_by_token_and_examples_are_not(annotator: Annotator, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = annotator._backend
+    read: list[tuple[int, bool]] = []
+    states = backend.states
+
+    def states_and_note(windows: Sequence[Sequence[int]], *, by_token: bool = False) -> list[Floats]:
+        read.append((len(windows), by_token))
+        return states(windows, by_token=by_token)
+
+    monkeypatch.setattr(backend, "states", states_and_note)
+    annotator.open(StoredWorkspaceModel(taxonomy=a_taxonomy(5, examples=["ポイント", "My points are gone."])))
+    assert sorted(read) == [(2, False), (3, True)]
+
+
 def test_annotations_bear_own_topics_with_evidence_and_version(annotator: Annotator) -> None:
     model = annotator.open(StoredWorkspaceModel(taxonomy=a_taxonomy(examples=["zzz zzz"])))
     text = "Nothing here. zzz zzz"

@@ -50,6 +50,21 @@ def test_a_pair_of_neighbours_is_of_one_window_and_found_at_half_its_place(lengt
         assert padded.reshape(-1)[pack.back[0, ::2][there] // 2].tolist() == first[there].tolist()
 
 
+@given(st.lists(st.integers(1, 128), min_size=1, max_size=60))
+def test_a_token_stands_beside_its_copy_at_its_own_place(lengths: list[int]) -> None:
+    asked = windows(lengths)
+    read: dict[int, list[int]] = {}
+    for pack in packs(asked, pad=-1, threads=2, align=2, copies=2):
+        for row, start, length in zip(pack.rows, pack.starts, pack.lengths, strict=True):
+            taken = slice(start, start + length)
+            read[row] = pack.ids[taken][::2].tolist()
+            assert pack.ids[taken][1::2].tolist() == read[row]
+            assert (pack.ids[taken] % 1000).tolist() == pack.places[0, taken].tolist()
+            assert start % 2 == 0
+        assert pack.ids[pack.slots][pack.mask == 1].tolist() == pack.ids[pack.there[0] == 1].tolist()
+    assert [read[row] for row in range(len(asked))] == asked
+
+
 @given(LENGTHS, st.integers(1, 4), ALIGN)
 def test_a_pack_has_one_padded_length_and_one_of_few_sizes(lengths: list[int], threads: int, align: int) -> None:
     for pack in packs(windows(lengths), pad=-1, threads=threads, align=align):
