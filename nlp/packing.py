@@ -28,8 +28,8 @@ FULL = SIZES[-1]  # measured no faster with more; half as fast with 64, because 
 class Pack:
     """Windows of one padded length L: `rows` says which, `lengths` how long they are.
 
-    `ids` (T,) are their tokens, filled up to one of SIZES, the first of each window at what `starts` says; `places` (1, T) where each
-    stands in its window. `slots` (B, L) are indices of tokens, window by window, with `mask` (B, L) 1 where there is one; `back`
+    `ids` (T,) are their tokens, filled up to one of SIZES, the first of each window at the place that `starts` says; `places` (1, T) where
+    each stands in its window. `slots` (B, L) are indices of tokens, window by window, with `mask` (B, L) 1 where there is one; `back`
     (1, T) finds each token among those B x L. `there` (1, T) is 1 where `ids` has a token of a window.
     """
 
