@@ -178,8 +178,8 @@ def main() -> None:
         # Torch is only needed here.
         from models.training.plain_backbone import PlainBackbone
 
-        vectors = PlainBackbone(given.backbone, threads=given.threads).embeddings([*names, *texts])
-        peer = Peer(dict(zip([*names, *texts], vectors, strict=True)))
+        said = [*names, *texts]
+        peer = Peer(dict(zip(said, PlainBackbone(given.backbone, threads=given.threads).embeddings(said), strict=True)))
     for title, task in tasks.items():
         compare(title, task, ours, peer)
     for title, task in tasks.items():

@@ -121,7 +121,7 @@ class Annotator:
         self._bundle, self._backend, self._detector, self._sentiment = bundle, backend, detector, sentiment
         self._turn = threading.Lock()
         self._ahead = ThreadPoolExecutor(2, thread_name_prefix="koe-batch")
-        self._topics = TopicOpener(bundle.heads, bundle.wording(), self.encode, self.encode_names)
+        self._topics = TopicOpener(bundle.heads, bundle.wording(), self.encode)
 
     @property
     def engine(self) -> str:
@@ -170,10 +170,12 @@ class Annotator:
 
     def vectors(self, texts: Sequence[TextInput]) -> Floats:
         """(n, hidden) what the heads of the shared model read of each text, and those of a workspace are fitted on."""
-        prepared = self.prepare(texts)
+        return self._vectors(self.prepare(texts))
+
+    def _vectors(self, prepared: Sequence[Prepared], *, by_token: bool = False) -> Floats:
         found = np.zeros((len(prepared), self._bundle.hidden), np.float32)
         for batch in batches([one.padded_tokens for one in prepared], BUDGET):
-            found[batch] = [one.whole for one in self._pooled([prepared[row] for row in batch])]
+            found[batch] = [one.whole for one in self._pooled([prepared[row] for row in batch], by_token=by_token)]
         return found
 
     def _answers(self, chunks: Iterable[Sequence[Prepared]]) -> list[Annotation]:
@@ -278,28 +280,17 @@ class Annotator:
         """Whether the model can find topics of a workspace's own."""
         return self._topics.ready
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
-        """The direction and the ids of each text, in order; only of a model that embeds."""
+    def encode(self, texts: Sequence[str], *, by_token: bool = False) -> list[Encoded]:
+        """The direction and the ids of each text, in order; only of a model that embeds. `by_token` as `Backend.states` has it."""
         prepared = self.prepare([TextInput(text) for text in texts])
-        found = zip(self.answer(prepared), prepared, strict=True)
-        return [Encoded(one.embedding.direction, _ids(its)) for one, its in found if one.embedding is not None]
-
-    def encode_names(self, names: Sequence[str]) -> list[Encoded]:
-        """The same of names of topics, two or three words of which no layer may miss one."""
-        prepared = self.prepare([TextInput(name) for name in names])
-        whole = np.stack([one.whole for one in self._pooled(prepared, by_token=True)])
-        directions = packed(self._bundle.heads.embedding(whole))
-        return [Encoded(direction, _ids(its)) for direction, its in zip(directions, prepared, strict=True)]
+        directions = packed(self._bundle.heads.embedding(self._vectors(prepared, by_token=by_token)))
+        ids = [tuple(one for segment in segment_ids(text.windows).values() for one in segment) for text in prepared]
+        return [Encoded(*one) for one in zip(directions, ids, strict=True)]
 
     def _adaptation_of(self, workspace: WorkspaceModel) -> Adaptation | None:
         """The workspace's own heads, unless they belong to other weights than these."""
         adaptation = workspace.adaptation
         return adaptation if adaptation is not None and adaptation.weights == self.weights else None
-
-
-def _ids(prepared: Prepared) -> tuple[int, ...]:
-    """Of all segments, without specials."""
-    return tuple(one for segment in segment_ids(prepared.windows).values() for one in segment)
 
 
 def _growing(texts: Sequence[TextInput]) -> Iterator[Sequence[TextInput]]:

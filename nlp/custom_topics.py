@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -217,18 +218,20 @@ class Encoded:
     ids: tuple[int, ...]
 
 
-Encode = Callable[[Sequence[str]], list[Encoded]]
+class Encode(Protocol):
+    """Reads texts through the model; `by_token` as `Backend.states` has it."""
+
+    def __call__(self, texts: Sequence[str], *, by_token: bool) -> list[Encoded]: ...
 
 
 class TopicOpener:
     """Makes the topics of workspaces ready, and remembers what it made. Threads may share it."""
 
-    def __init__(self, heads: Heads, wording: Wording | None, encode: Encode, encode_names: Encode) -> None:
-        """`encode` and `encode_names` read texts, and names of topics, through the model."""
-        self._heads, self._wording, self._encode, self._encode_names = heads, wording, encode, encode_names
+    def __init__(self, heads: Heads, wording: Wording | None, encode: Encode) -> None:
+        self._heads, self._wording, self._encode = heads, wording, encode
         self._turn = threading.Lock()
         self._background: Background | None = None  # 3 MB that a process without such workspaces has no use for
-        self._encoded: OrderedDict[tuple[str, bool], Encoded] = OrderedDict()  # by the text, and whether it is a name
+        self._encoded: OrderedDict[tuple[str, bool], Encoded] = OrderedDict()  # by the text, and whether by token
         self._opened: OrderedDict[WorkspaceTaxonomy, OwnTopics] = OrderedDict()
 
     @property
@@ -252,6 +255,7 @@ class TopicOpener:
             self._background = Background.of(self._heads)
         if not topics or self._background is None or self._wording is None:
             return None
+        # Of two or three words no layer may miss one.
         names = [[(name, True) for name in names_of(topic)] for topic in topics]
         examples = [[(text, False) for text in topic.examples] for topic in topics]
         self._learn([one for of_topic in (*names, *examples) for one in of_topic])
@@ -263,9 +267,9 @@ class TopicOpener:
 
     def _learn(self, wanted: Sequence[tuple[str, bool]]) -> None:
         unknown = sorted(set(wanted) - self._encoded.keys())
-        for named, encode in ((False, self._encode), (True, self._encode_names)):
-            if texts := [text for text, is_name in unknown if is_name == named]:
-                self._encoded.update(zip(((text, named) for text in texts), encode(texts), strict=True))
+        for by_token in (False, True):
+            if asked := [one for one in unknown if one[1] == by_token]:
+                self._encoded.update(zip(asked, self._encode([text for text, _ in asked], by_token=by_token), strict=True))
         for one in wanted:
             self._encoded.move_to_end(one)
         while len(self._encoded) > max(MOST_TEXTS, len(set(wanted))):

@@ -66,11 +66,6 @@ class Pairs(nn.Module):
         joined: Tensor = self.join(torch.cat([first, torch.where(there.unsqueeze(-1) > 0, second, first)], -1))
         return joined
 
-    def alone(self, states: Tensor) -> Tensor:
-        """States (b, l, hidden) of tokens that are pairs of their own: (b, l, hidden)."""
-        joined: Tensor = self.join(torch.cat([states, states], -1))
-        return joined
-
 
 def pairs_of(mask: Tensor) -> tuple[Tensor, Tensor]:
     """A mask of tokens (b, l): where pairs are, and where a pair has its second token, (b, l / 2) both."""
@@ -107,11 +102,11 @@ class Body(nn.Module):
             states = layer(states, bias)
         if self.pairs is None:
             return states
-        paired, there = pairs_of(mask)
         if by_token:
-            states = self.pairs.alone(states)
-        else:
-            states, bias = self.pairs(states, there), _bias(paired, states)
+            # A token beside its copy is a pair of its own.
+            states, mask = to_tokens(states), mask.repeat_interleave(2, 1)
+        paired, there = pairs_of(mask)
+        states, bias = self.pairs(states, there), _bias(paired, states)
         for layer in self.layers[self.paired_after :]:
             states = layer(states, bias)
         return states if by_token else to_tokens(states)

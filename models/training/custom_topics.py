@@ -145,7 +145,7 @@ def readings_of(texts: Sequence[str], names: Sequence[str], bundle: Bundle, word
     """Each text, and each name of a topic, as serving reads it."""
     annotator = Annotator(bundle, bundle.open_backend(threads), open_detector("py3langid"), load_taxonomy())
     unique = list(dict.fromkeys(texts))
-    encoded = [*annotator.encode(unique), *annotator.encode_names(names)]
+    encoded = [*annotator.encode(unique), *annotator.encode(names, by_token=True)]
     vectors = unpacked([one.direction for one in encoded])
     return {text: Reading(vector, wording.of(one.ids)) for text, vector, one in zip([*unique, *names], vectors, encoded, strict=True)}
 

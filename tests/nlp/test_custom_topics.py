@@ -152,9 +152,9 @@ def test_texts_that_were_seen_do_not_go_through_the_model_again(annotator: Annot
     asked: list[str] = []
     encode = annotator._topics._encode
 
-    def encode_and_note(texts: Sequence[str]) -> list[Encoded]:
+    def encode_and_note(texts: Sequence[str], *, by_token: bool) -> list[Encoded]:
         asked.extend(texts)
-        return encode(texts)
+        return encode(texts, by_token=by_token)
 
     annotator._topics._encode = encode_and_note
     annotator.open(StoredWorkspaceModel(taxonomy=a_taxonomy(3)))
