@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from models.training.batches import Batch, Encoded, by_length, encode
 from models.training.data import topic_ids, unlabelled
-from models.training.embedding import SHARPNESS, embed
+from models.training.embedding import confusion, divergence, embed
 from models.training.loop import BATCH, MAX_TOKENS, Budget, Loop, arguments_of
 from models.training.network import Answers, Network, mean_of_units, network_of_model, new_network
 from models.training.pieces import piece
@@ -32,7 +32,7 @@ KEPT = (0, 1, 2, 5, 8, 9, 10, 11)
 the first and the last three (.54 to .81). Without any learning these eight keep .72, with layer 7 instead of 5 .61, with 3 instead .63."""
 RATE = 2e-4
 PIECES, ROUGHLY = 16, 256  # of a batch's windows; windows that count as of like length
-STATES, VECTORS, ANSWERS, MEANING, ALIKE, LABELS = 0.5, 1.0, 1.0, 2.0, 0.6, 0.4  # weights of the losses
+STATES, VECTORS, ANSWERS, MEANING, ALIKE, LABELS = 0.5, 1.0, 1.0, 2.0, 1.0, 0.4  # weights of the losses
 
 
 def shallower(network: Network, kept: Sequence[int]) -> Network:
@@ -93,13 +93,25 @@ class Distiller(Loop):
         pieces = [unlabelled(piece(self.order.choice(texts), self.order)) for _ in range(PIECES)]
         return group + encode([[example] for example in pieces], self.tokenizer, MAX_TOKENS)
 
+    def states(self, lower: Tensor, mask: Tensor, step: int) -> Tensor:
+        """The student's token states (b, l, hidden) of those after the layers that it shares.
+
+        In every second batch it reads the pieces by token, as serving reads names of topics.
+        """
+        if self.network.paired_after is None or step % 2:
+            return self.network.upper(lower, mask, self._shared)
+        whole = self.network.upper(lower[:-PIECES], mask[:-PIECES], self._shared)
+        longest = int(mask[-PIECES:].sum(1).max())
+        names = self.network.upper(lower[-PIECES:, :longest], mask[-PIECES:, :longest], self._shared, by_token=True)
+        return torch.cat([whole, functional.pad(names, (0, 0, 0, mask.shape[1] - longest))])
+
     def losses_of(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Distances from the teacher's states, vectors and answers, from the backbone's embeddings, and the labels' losses."""
         with torch.autocast(self.device.split(":")[0], torch.bfloat16):
             with torch.no_grad():
                 lower = self._teacher.lower(batch.vectors, batch.mask, self._shared)
                 wanted = self._teacher.upper(lower, batch.mask, self._shared).float()
-            states = self.network.upper(lower, batch.mask, self._shared).float()
+            states = self.states(lower, batch.mask, step).float()
         content = batch.mask.bool()
         target = mean_of_units(wanted, batch.unit, batch.units)
         pooled = mean_of_units(states, batch.unit, batch.units)
@@ -127,29 +139,13 @@ def distance(given: Tensor, wanted: Tensor) -> Tensor:
     return functional.mse_loss(given, wanted) / (wanted - wanted.mean(0)).square().mean().clamp(min=1e-6)
 
 
-def confusion(given: Tensor, wanted: Tensor) -> Tensor:
-    """How differently texts find each other by embeddings (n, d) of length one: Kullback-Leibler divergence of the softmax over the others.
-
-    Source: Fang et al., "SEED: Self-supervised Distillation for Visual Representation" (2021).
-    """
-    itself = torch.eye(len(given), dtype=torch.bool, device=given.device)
-    logits = [(SHARPNESS * vectors @ vectors.T).masked_fill(itself, -1e4) for vectors in (given, wanted)]
-    return _divergence(logits[0], logits[1]).mean()
-
-
 def disagreement(given: Answers, wanted: Answers) -> Tensor:
     """Kullback-Leibler divergence of every task's answers from the teacher's; topics' sentiment counts where they are present."""
     present = torch.sigmoid(wanted.presence)
-    polarity = (_divergence(given.topic_sentiment, wanted.topic_sentiment) * present).sum(-1)
-    several = _divergence(given.sentiment, wanted.sentiment) + _divergence(given.emotion, wanted.emotion) + polarity
+    polarity = (divergence(given.topic_sentiment, wanted.topic_sentiment) * present).sum(-1)
+    several = divergence(given.sentiment, wanted.sentiment) + divergence(given.emotion, wanted.emotion) + polarity
     yes_or_no = _surprise(given.presence, wanted.presence).sum(-1) + _surprise(given.complaint, wanted.complaint)
     return (several + yes_or_no).mean()
-
-
-def _divergence(given: Tensor, wanted: Tensor) -> Tensor:
-    """Kullback-Leibler divergence over the last axis."""
-    log = functional.log_softmax(wanted, -1)
-    return (log.exp() * (log - functional.log_softmax(given, -1))).sum(-1)
 
 
 def _surprise(given: Tensor, wanted: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
     python -m models.training.embedding --data DATA_FOLDER --backbone BACKBONE_FOLDER --model MODEL_FOLDER --cache TARGETS.npz
 
 Training for sentiment and topics turned the body's mean state towards them. A small head turns it back: towards the backbone's embedding of
-the same text, towards the translations of a text, and towards the names of its labels, so that a topic can be found by its name alone.
+the same text and how those of other texts lie around it, towards the translations of a text, and towards the names of its labels, so that a
+topic can be found by its name alone.
 What custom topics are told by rests on the embedding, so it is fitted anew after it (`models.training.custom_topics`).
 `--cache` keeps the texts and the backbone's vectors of them, which do not change from one export to the next; it is made when missing.
 """
@@ -36,7 +37,7 @@ EPOCHS, BATCH, RATE = 8, 512, 3e-4
 RIDGE = 0.001  # of the regression that the head begins with
 NEARLY_LINEAR = 0.05  # inputs of the tanh layer at the beginning, in deviations
 SHARPNESS = 20.0  # of the softmax over the batch: an inverse temperature
-TRANSLATION, NAME = 0.25, 0.03  # weights of the two contrasts against the backbone's 1
+ALIKE, TRANSLATION, NAME = 0.3, 0.25, 0.03  # weights of which texts find each other, and of the two contrasts, against the backbone's 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,10 @@ def fit(vectors: Floats, wanted: Targets, *, start: Head | None = None, seed: in
     random = np.random.default_rng(seed)
     for _ in range(epochs):
         for rows in torch.split(torch.randperm(len(given)), BATCH):
-            loss = 1 - (embed(head, given[rows]) * aim[rows]).sum(-1).mean()
+            found = embed(head, given[rows])
             loss = (
-                loss
+                (1 - (found * aim[rows]).sum(-1).mean())
+                + ALIKE * confusion(found, aim[rows])
                 + TRANSLATION * _translation_loss(head, given, wanted.rows, random)
                 + NAME * _name_loss(head, given, wanted.rows, random)
             )
@@ -131,6 +133,22 @@ def linear_start(vectors: Floats, wanted: Floats) -> Head:
 def embed(head: nn.Module, vectors: Tensor) -> Tensor:
     """Embeddings of length one."""
     return functional.normalize(head(vectors), dim=-1)
+
+
+def confusion(given: Tensor, wanted: Tensor) -> Tensor:
+    """How differently texts find each other by embeddings (n, d) of length one: Kullback-Leibler divergence of the softmax over the others.
+
+    Source: Fang et al., "SEED: Self-supervised Distillation for Visual Representation" (2021).
+    """
+    itself = torch.eye(len(given), dtype=torch.bool, device=given.device)
+    logits = [(SHARPNESS * vectors @ vectors.T).masked_fill(itself, -1e4) for vectors in (given, wanted)]
+    return divergence(logits[0], logits[1]).mean()
+
+
+def divergence(given: Tensor, wanted: Tensor) -> Tensor:
+    """Kullback-Leibler divergence over the last axis."""
+    log = functional.log_softmax(wanted, -1)
+    return (log.exp() * (log - functional.log_softmax(given, -1))).sum(-1)
 
 
 def _translation_loss(head: Head, given: Tensor, rows: EmbeddingRows, random: np.random.Generator) -> Tensor:

@@ -86,12 +86,15 @@ class Network(nn.Module):
         """Word vectors to the token states (b, l, hidden) after so many layers, none of which sees pairs."""
         return through(self.body.encoder.layer[:layers], self.body.embeddings(inputs_embeds=vectors), mask)
 
-    def upper(self, states: Tensor, mask: Tensor, layers: int) -> Tensor:
-        """Token states after so many layers to those after all, (b, l, hidden) both."""
+    def upper(self, states: Tensor, mask: Tensor, layers: int, *, by_token: bool = False) -> Tensor:
+        """Token states after so many layers to those after all, (b, l, hidden) both. `by_token`: as `Backend.states` has it."""
         states = through(self.body.encoder.layer[layers : self.paired_after], states, mask)
         if self.pairs is None:
             return states
-        return through_pairs(self.body.encoder.layer[self.paired_after :], self.pairs, states, mask)
+        above = self.body.encoder.layer[self.paired_after :]
+        if not by_token:
+            return through_pairs(above, self.pairs, states, mask)
+        return through_pairs(above, self.pairs, states.repeat_interleave(2, 1), mask.repeat_interleave(2, 1))[:, ::2]
 
     def answers(self, pooled: Tensor) -> Answers:
         """Logits of pooled vectors (n, hidden)."""

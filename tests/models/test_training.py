@@ -169,7 +169,7 @@ def test_a_batch_holds_texts_of_one_set_beside_each_other_and_pieces_of_them(dat
 def test_texts_that_find_each_other_in_another_order_are_told_from_those_that_do_not() -> None:
     import torch
 
-    from models.training.distill import confusion
+    from models.training.embedding import confusion
 
     wanted = torch.nn.functional.normalize(torch.tensor([[1.0, 0.1], [1.0, 0.0], [0.0, 1.0], [0.1, 1.0]]), dim=-1)
     turned = wanted @ torch.tensor([[0.6, 0.8], [-0.8, 0.6]])
@@ -220,6 +220,30 @@ def test_by_token_layers_that_see_pairs_say_at_first_what_they_said_before(tmp_p
         said = before(vectors, mask)
         assert torch.allclose(pairs(vectors, mask, by_token=True), said, atol=1e-5)
         assert not torch.allclose(pairs(vectors, mask), said, atol=1e-2)
+        student = paired(whole.eval(), 1).eval()
+        lower = student.lower(vectors, mask, 1)
+        assert torch.allclose(student.upper(lower, mask, 1, by_token=True), whole.states(vectors, mask), atol=1e-5)
+
+
+def test_pieces_are_read_by_token_in_every_second_batch(data: Path, tmp_path: Path) -> None:
+    import torch
+
+    from models.training.data import topic_ids
+    from models.training.distill import PIECES, Distiller
+    from models.training.network import new_network
+    from models.training.pairing import paired
+
+    backbone = a_backbone(tmp_path, layers=3)
+    teacher = new_network(backbone, len(topic_ids())).eval()
+    distiller = Distiller(data, backbone, tmp_path / "run", teacher, paired(teacher, 1), shared=1, seed=1)
+    batch = next(distiller.batches())
+    lower = teacher.lower(batch.vectors, batch.mask, 1)
+    wanted = teacher.upper(lower, batch.mask, 1)
+    by_pair, in_turn = (distiller.states(lower, batch.mask, step) for step in (1, 0))
+    there = batch.mask.bool()
+    assert torch.allclose(by_pair[:-PIECES][there[:-PIECES]], in_turn[:-PIECES][there[:-PIECES]], atol=1e-5)
+    assert torch.allclose(in_turn[-PIECES:][there[-PIECES:]], wanted[-PIECES:][there[-PIECES:]], atol=1e-5)
+    assert not torch.allclose(by_pair[-PIECES:][there[-PIECES:]], wanted[-PIECES:][there[-PIECES:]], atol=1e-2)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
