@@ -39,7 +39,6 @@ from benchmarks.texts import some_texts
 SAMPLE = 50
 PAUSE = 1.0  # seconds in which the threads of the side before stop spinning
 SIDES = ("ours", "peer", "plain", "large", "int8", "float32")
-USUAL = tuple(side for side in SIDES if side != "plain")  # it is what `peer` is, where the bundled body makes no pairs
 Classify = Callable[[Sequence[str]], list[str]]
 
 
@@ -67,7 +66,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--home", type=Path, default=Path("koe-data"), help="where the compiled model is kept")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--sides", default=",".join(USUAL), help=f"comma separated, of {', '.join(SIDES)}")
+    parser.add_argument("--sides", default=",".join(SIDES), help=f"comma separated, of {', '.join(SIDES)}")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--given", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -129,7 +129,7 @@ class Annotator:
         return self._backend.name
 
     def versions(self, workspace: WorkspaceModel = PLAIN) -> tuple[str, str]:
-        """The model and the taxonomy that an annotation of this workspace bears: `koe-e5-small-3+a3`, `1+t7`."""
+        """The model and the taxonomy that an annotation of this workspace bears: `koe-e5-small-4+a3`, `1+t7`."""
         adaptation = self._adaptation_of(workspace)
         model = self.model if adaptation is None else f"{self.model}+a{adaptation.number}"
         taxonomy = self.taxonomy.version

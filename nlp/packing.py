@@ -18,8 +18,8 @@ from nlp.backend import padded_length
 Window = Sequence[int]
 Lengths = TypeVar("Lengths", int, NDArray[np.int64])
 # Tokens of a pack with its filling. Half of all feedback has up to 24 and is mostly asked alone, so that the small sizes lie close; each
-# shape costs a millisecond of every layer once, and 5 MB a thread.
-SIZES = (24, 32, 48, 64, 128, 256)
+# shape costs a millisecond of every layer once, and 5 MB a thread: with one more, of 48, a serving process would peak above 500 MB.
+SIZES = (24, 32, 64, 128, 256)
 LEAST = 32  # less work than this is not shared between threads
 FULL = SIZES[-1]  # measured no faster with more; half as fast with 64, because weights are then read for few tokens
 

@@ -32,7 +32,7 @@ from nlp.encode import Tokenizer, WordVectors
 from nlp.heads import SENTIMENTS, TASKS
 from nlp.torch_backend import Body
 
-NAME, VERSION = "koe-e5-small", "3"
+NAME, VERSION = "koe-e5-small", "4"
 MAX_TOKENS = 128
 CALIBRATION_TEXTS = 300
 
