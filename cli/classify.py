@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.output import PARTIAL, Json, Progress, progress, say
-from cli.rows import Row, RowFormat, in_batches, lines_of_standard_input, read_rows
+from cli.rows import Row, RowFormat, in_batches, lines_of, lines_of_standard_input, read_rows
 from cli.setup import existing_file, load_settings, open_database, quiet_logs, workspace_named
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 
 def classify(
-    file: Annotated[str, typer.Argument(help="Plain lines, JSONL with `text`, or CSV with a column `text`; - is standard input.")] = "-",
+    file: Annotated[
+        str, typer.Argument(help="Plain lines, JSONL with `text`, or CSV with a column `text`, also gzipped; - is standard input.")
+    ] = "-",
     form: Annotated[RowFormat, typer.Option("--format", help="How to read the input.")] = RowFormat.AUTO,
     language: Annotated[
         str | None, typer.Option(help="The language of texts that do not name theirs, where you know it: ja, en, ...")
@@ -45,8 +47,8 @@ def classify(
         if path is None:
             broken = _classify(read_rows(lines_of_standard_input(), form), annotator, model, language, batch, bar)
         else:
-            with path.open("rb") as lines:
-                broken = _classify(read_rows(lines, form, suffix=path.suffix), annotator, model, language, batch, bar)
+            with lines_of(path) as (lines, suffix):
+                broken = _classify(read_rows(lines, form, suffix=suffix), annotator, model, language, batch, bar)
     if broken:
         raise typer.Exit(PARTIAL)
 

@@ -1,15 +1,12 @@
 """Labelled rows for `koe evaluate`: which labels a row bears, which of them are ours to judge, and what is wrong with a row."""
 
-import gzip
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
 
 from cli.output import Json
-from cli.rows import Row, RowFormat, read_rows
-from core.errors import InvalidInput
+from cli.rows import Row, RowFormat, lines_of, read_rows
 from store.records import EMOTIONS, SENTIMENTS
 
 LABELS = ("sentiment", "topics", "complaint", "emotion", "emotions")
@@ -34,18 +31,9 @@ class Labels:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Iterable[Row]]:
-    """The rows of a JSONL or CSV file, gzipped or not. Raises InvalidInput for a file that only claims to be gzip."""
-    inner = Path(path.stem) if path.suffix.lower() == ".gz" else path
-    form = RowFormat.CSV if inner.suffix.lower() == ".csv" else RowFormat.JSONL
-    try:
-        with _bytes_of(path) as lines:
-            yield read_rows(lines, form)
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise InvalidInput(f"{path} cannot be unpacked ({error}); give a whole .jsonl, .csv, .jsonl.gz or .csv.gz") from None
-
-
-def _bytes_of(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value] # a GzipFile reads lines
+    """The rows of a JSONL or CSV file, gzipped or not. Raises InvalidInput where it cannot be unpacked."""
+    with lines_of(path) as (lines, suffix):
+        yield read_rows(lines, RowFormat.CSV if suffix.lower() == ".csv" else RowFormat.JSONL)
 
 
 def checked(row: Row) -> Row:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.output import Json
-from cli.rows import Row, RowFormat, read_rows
+from cli.rows import Row, RowFormat, lines_of, read_rows
 from core.errors import InvalidInput
 from store.records import SENTIMENTS, Labels, TopicCorrection
 
@@ -26,10 +26,9 @@ def read_labels(path: Path, own: frozenset[str] = frozenset()) -> "tuple[list[La
     """
     from nlp.labelled import LabelledText
 
-    form = RowFormat.CSV if path.suffix.lower() == ".csv" else RowFormat.JSONL
     rows, problems, closed = list[LabelledText](), list[str](), list[int]()
-    with path.open("rb") as lines:
-        for row in read_rows(lines, form):
+    with lines_of(path) as (lines, suffix):
+        for row in read_rows(lines, RowFormat.CSV if suffix.lower() == ".csv" else RowFormat.JSONL):
             try:
                 labels = labels_of(row, own)
             except InvalidInput as error:

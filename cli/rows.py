@@ -1,14 +1,18 @@
 """Texts out of plain lines, JSONL or CSV, one row at a time; a broken row keeps its place and says what is wrong with it."""
 
 import csv
+import gzip
 import json
 import queue
 import sys
 import threading
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
+from pathlib import Path
 
 from cli.output import Json
 from core.errors import InvalidInput
@@ -190,6 +194,20 @@ def _text_error(text: str) -> str | None:
     if is_blank(text):
         return "text is empty or only white space"
     return f"text has {len(text):,} characters; at most {LONGEST_TEXT:,} are taken" if len(text) > LONGEST_TEXT else None
+
+
+@contextmanager
+def lines_of(path: Path) -> Iterator[tuple[Iterable[bytes], str]]:
+    """The lines of a file, gzipped or not, and the suffix that says what they are. Raises InvalidInput where it cannot be unpacked."""
+    if path.suffix.lower() != ".gz":
+        with path.open("rb") as lines:
+            yield lines, path.suffix
+        return
+    try:
+        with gzip.open(path, "rb") as unpacked:
+            yield unpacked, Path(path.stem).suffix
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InvalidInput(f"{path} cannot be unpacked ({error}); give the whole file, or one that is not packed") from None
 
 
 def lines_of_standard_input() -> Iterable[bytes]:

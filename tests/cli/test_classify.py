@@ -1,5 +1,6 @@
 """`koe classify` writes one object a line, in order, whatever comes in."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -36,6 +37,17 @@ def test_cells_of_csv_are_kept_beside_the_annotation(quick: Koe, tmp_path: Path)
     (answer,) = map(json.loads, quick("classify", "reviews.csv").out.splitlines())
     assert (answer["id"], answer["text"]) == ("7", "good, really")
     assert answer["annotation"]["sentiment"]["label"] in {"negative", "neutral", "positive"}
+
+
+def test_a_gzipped_file_is_what_its_name_says_without_gz(quick: Koe, tmp_path: Path) -> None:
+    packed = gzip.compress(b'{"text": "good", "id": 1}\n' * 2)
+    (tmp_path / "reviews.jsonl.gz").write_bytes(packed)
+    assert [json.loads(line)["id"] for line in quick("classify", "reviews.jsonl.gz").out.splitlines()] == [1, 1]
+    for broken in (packed[:-9], b'{"text": "good"}\n', packed[:12] + b"\xff" * 20):
+        (tmp_path / "reviews.jsonl.gz").write_bytes(broken)
+        outcome = quick("classify", "reviews.jsonl.gz")
+        assert outcome.code == 2
+        assert "reviews.jsonl.gz cannot be unpacked" in outcome.err
 
 
 def test_the_caller_may_say_the_language(quick: Koe, tmp_path: Path) -> None:
