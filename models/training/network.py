@@ -91,10 +91,7 @@ class Network(nn.Module):
         states = through(self.body.encoder.layer[layers : self.paired_after], states, mask)
         if self.pairs is None:
             return states
-        above = self.body.encoder.layer[self.paired_after :]
-        if not by_token:
-            return through_pairs(above, self.pairs, states, mask)
-        return through_pairs(above, self.pairs, states.repeat_interleave(2, 1), mask.repeat_interleave(2, 1))[:, ::2]
+        return through_pairs(self.body.encoder.layer[self.paired_after :], self.pairs, states, mask, by_token=by_token)
 
     def answers(self, pooled: Tensor) -> Answers:
         """Logits of pooled vectors (n, hidden)."""
@@ -116,10 +113,16 @@ def through(layers: Iterable[nn.Module], states: Tensor, mask: Tensor) -> Tensor
     return states
 
 
-def through_pairs(layers: Iterable[nn.Module], pairs: Pairs, states: Tensor, mask: Tensor) -> Tensor:
-    """The same by layers that see one state of each two neighbouring tokens, l is even: token states (b, l, hidden) again."""
+def through_pairs(layers: Iterable[nn.Module], pairs: Pairs, states: Tensor, mask: Tensor, *, by_token: bool = False) -> Tensor:
+    """The same by layers that see one state of each two neighbouring tokens, l is even: token states (b, l, hidden) again.
+
+    `by_token`: each token beside its copy is a pair of its own, and l is any number.
+    """
+    if by_token:
+        states, mask = to_tokens(states), mask.repeat_interleave(2, 1)
     paired, there = pairs_of(mask)
-    return to_tokens(through(layers, pairs(states, there), paired))
+    found = through(layers, pairs(states, there), paired)
+    return found if by_token else to_tokens(found)
 
 
 def mean_of_units(states: Tensor, unit: Tensor, count: int) -> Tensor:
