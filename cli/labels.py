@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.labelled import opened
 from cli.output import Json
-from cli.rows import Row, RowFormat, lines_of, read_rows
+from cli.rows import Row
 from core.errors import InvalidInput
 from store.records import SENTIMENTS, Labels, TopicCorrection
 
@@ -27,8 +28,8 @@ def read_labels(path: Path, own: frozenset[str] = frozenset()) -> "tuple[list[La
     from nlp.labelled import LabelledText
 
     rows, problems, closed = list[LabelledText](), list[str](), list[int]()
-    with lines_of(path) as (lines, suffix):
-        for row in read_rows(lines, RowFormat.CSV if suffix.lower() == ".csv" else RowFormat.JSONL):
+    with opened(path) as found:
+        for row in found:
             try:
                 labels = labels_of(row, own)
             except InvalidInput as error:
