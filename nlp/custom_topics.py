@@ -27,12 +27,12 @@ from store.records import CustomTopic, Span, TopicMention, WorkspaceTaxonomy
 
 NAME_WEIGHT = 1.0  # a name counts as much as so many examples
 WORDS_WEIGHT = 0.5  # of the direction of the words beside the embedding
-ROOM = 1.0  # of the sphere in the covariance, in shares of its mean variance
+ROOM = 4.0  # of the sphere in the covariance, in shares of its mean variance
 BY_WORDS = 0.15  # how much it counts what is said of a name, beside where the text lies
 SHARPNESS, LEAST_SHARE = 2.0, 1e-3  # of the shares of topics
 SAID_SPREAD = 0.1  # usual deviation of how far names are said
 FEW = 8  # topics whose own deviation counts as much as the usual one
-OWN_HALF = 300  # with so many examples a workspace's own texts are half of the covariance
+OWN_HALF = 300  # with so many examples more than topics a workspace's own texts are half of the covariance
 MOST_TEXTS, MOST_TAXONOMIES = 20_000, 64  # remembered: 40 MB of texts read, and the matrices of so many workspaces
 EXAMPLES_AT, TOPICS_AT = (0, 4, 16), (1, 4, 16, 64)
 """The odds are fitted at so many examples of a topic and so many topics in all; between them they are means by distance of logarithms."""
@@ -173,11 +173,13 @@ def _means(names: Sequence[Floats], counts: Sequence[int], examples: Sequence[Fl
 
 
 def _covariance(background: Background, examples: Sequence[Floats]) -> Floats:
-    own = np.concatenate([background.places[:0], *examples])
-    share = len(own) / (len(own) + OWN_HALF)
+    """Of texts around the mean of their own topic; for want of examples, of ordinary feedback around its middle."""
+    own = np.concatenate([background.places[:0], *(of_topic - of_topic.mean(axis=0) for of_topic in examples)])
+    free = len(own) - len(examples)
+    share = free / (free + OWN_HALF)
     covariance = (1 - share) * background.covariance
-    if len(own) > 1:
-        covariance = covariance + share * np.cov(own.T, dtype=np.float32)
+    if free:
+        covariance = covariance + share * (own.T @ own / np.float32(free))
     shrunk: Floats = covariance + ROOM * np.trace(covariance) / len(covariance) * np.eye(len(covariance), dtype=np.float32)
     return shrunk
 

@@ -1,6 +1,7 @@
 """Topics of a workspace's own: found by name, better by examples, the same alone and in a batch, and told apart from each other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,6 +66,15 @@ def test_every_language_of_a_name_counts() -> None:
     said = scorer.evidence(texts(20, seed=43, words=6)).said[:, 0]
     only_english = TopicScorer([TopicReadings("one", english, []), topic(1)], BACKGROUND)
     assert (said > only_english.evidence(texts(20, seed=43, words=6)).said[:, 0]).all()
+
+
+def test_how_far_topics_lie_apart_says_nothing_of_how_their_texts_vary() -> None:
+    beside = topic(1, examples=16)
+    apart = replace(beside, examples=[replace(one, embedding=one.embedding + np.float32(5)) for one in beside.examples])
+    of_first = [
+        TopicScorer([topic(0, examples=16), other], BACKGROUND).evidence(texts(20, seed=3)).scores[:, 0] for other in (beside, apart)
+    ]
+    assert np.allclose(of_first[0], of_first[1], atol=1e-4)
 
 
 @pytest.mark.parametrize(("examples", "topics"), [(0, 1), (2, 7), (16, 64), (40, 500)])
