@@ -48,14 +48,17 @@ def within(pages: int, weeks: float, budget: float) -> bool:
 def calibrate(budget: float, series: int, weeks: float, peaks: Callable[[float], Sequence[float]]) -> Threshold:
     """The highest p-value, not above `sensitivity_of`, at which the past pages within the budget.
 
-    `peaks`: the least p-value of every surge that would have paged at a p-value. One that is CERTAIN is no page too many.
+    `peaks`: the least p-value of every surge that would have paged at a p-value. One that is CERTAIN is no page too many. A p-value that
+    was lowered until enough of the past fell silent lies just below a page of it: as much time to come brings one page more.
     """
     sensitivity = sensitivity_of(budget, series)
     certain, deafest = sensitivity * CERTAIN, sensitivity * DEAFEST
     found = peaks(sensitivity)
-    while not within(sum(peak >= certain for peak in found), weeks, budget) and sensitivity * STEP > deafest:
+    fallen_silent = 0
+    while not within(sum(peak >= certain for peak in found) + fallen_silent, weeks, budget) and sensitivity * STEP > deafest:
         sensitivity *= STEP
         found = peaks(sensitivity)
+        fallen_silent = 1
     return Threshold(sensitivity, len(found))
 
 

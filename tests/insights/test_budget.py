@@ -23,6 +23,14 @@ def test_a_past_that_pages_too_often_lowers_it_until_it_does_not() -> None:
     assert within(sum(peak < found.sensitivity for peak in peaks if peak >= sensitivity_of(1.0, 10) / 1000), 8, 1.0)
 
 
+def test_a_lowered_threshold_keeps_room_for_the_page_that_lies_just_above_it() -> None:
+    peaks = [1e-4, 9e-5, 1e-5, 9e-6, 8e-6, 7e-6, 6e-6, 5e-6, 1e-6, 9e-7]
+    found = calibrate(1.0, 10, 8, lambda p: [peak for peak in peaks if peak < p])
+    assert within(8, 8, 1.0)
+    assert found.pages == 3
+    assert found.sensitivity == pytest.approx(sensitivity_of(1.0, 10) / 10**2)
+
+
 def test_real_surges_of_the_past_do_not_make_a_rule_deaf() -> None:
     found = calibrate(0.1, 10, 8, lambda p: [1e-30] * 20)
     assert (found.sensitivity, found.pages) == (sensitivity_of(0.1, 10), 20)
