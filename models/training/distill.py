@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -73,9 +74,12 @@ class Distiller(Loop):
         seed: int,
         rate: float = RATE,
         labels: float = LABELS,
+        beside: Sequence[Network] = (),
     ) -> None:
-        """`labels` is the weight of their losses."""
+        """`labels` is the weight of their losses. `beside`: networks with the same shared layers; the answers to learn are the mean of
+        theirs and the teacher's."""
         self._teacher, self._shared, self._labels = teacher.eval(), shared, labels
+        self._beside = [network.eval() for network in beside]
         for part in (student.body.embeddings, *student.body.encoder.layer[:shared]):
             part.requires_grad_(requires_grad=False)
         # Without dropout: what it has to give is known to the last digit.
@@ -111,13 +115,17 @@ class Distiller(Loop):
             with torch.no_grad():
                 lower = self._teacher.lower(batch.vectors, batch.mask, self._shared)
                 wanted = self._teacher.upper(lower, batch.mask, self._shared).float()
+                others = [network.upper(lower, batch.mask, self._shared).float() for network in self._beside]
             states = self.states(lower, batch.mask, step).float()
         content = batch.mask.bool()
         target = mean_of_units(wanted, batch.unit, batch.units)
         pooled = mean_of_units(states, batch.unit, batch.units)
         answers = self.network.answers(pooled)
         with torch.no_grad():
-            right = self._teacher.answers(target)
+            pooled_by_others = [mean_of_units(seen, batch.unit, batch.units) for seen in others]
+            right = mean_of_answers(
+                [network.answers(seen) for network, seen in zip((self._teacher, *self._beside), (target, *pooled_by_others), strict=True)]
+            )
         meant = self._backbone.meaning(batch)
         meaning = embed(self.network.heads["embedding"], pooled)
         return {
@@ -132,6 +140,14 @@ class Distiller(Loop):
 
 def _source(window: Encoded) -> str:
     return window.examples[0].source
+
+
+def mean_of_answers(answers: Sequence[Answers]) -> Answers:
+    """The mean of the logits: what several networks say errs less than each of them.
+
+    Source: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (2015).
+    """
+    return Answers(**{task.name: torch.stack([getattr(one, task.name) for one in answers]).mean(0) for task in fields(Answers)})
 
 
 def distance(given: Tensor, wanted: Tensor) -> Tensor:
@@ -165,12 +181,16 @@ def distill(
     """Reads what a run is told and teaches the student that `student_of` makes of the model, with the number of layers they share."""
     parser.add_argument("--model", type=Path, required=True, help="the model to learn from")
     parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from")
+    parser.add_argument("--beside", type=Path, nargs="*", default=[], help="weights of earlier runs, whose answers are learned, too")
     parser.add_argument("--rate", type=float, default=RATE)
     arguments = arguments_of(parser, minutes=minutes)
     teacher = network_of_model(arguments.backbone, arguments.model, len(topic_ids())).to(arguments.device)
     student, shared = student_of(teacher, arguments)
     if arguments.start:
         student.load_state_dict(load_file(str(arguments.start)))
+    beside = [student_of(teacher, arguments)[0].to(arguments.device) for _ in arguments.beside]
+    for network, weights in zip(beside, arguments.beside, strict=True):
+        network.load_state_dict(load_file(str(weights)))
     distiller = Distiller(
         arguments.data,
         arguments.backbone,
@@ -181,6 +201,7 @@ def distill(
         seed=arguments.seed,
         rate=arguments.rate,
         labels=labels,
+        beside=beside,
     )
     distiller.run(Budget(arguments.steps, arguments.minutes))
 

@@ -79,11 +79,13 @@ def test_an_average_lies_between_start_and_end_and_keeps_heads_that_began_anew()
 
     from models.training.average import averaged
 
-    start = {"body.x": torch.zeros(2), "heads.emotion.out.bias": torch.zeros(2)}
-    weights = {"body.x": torch.ones(2), "heads.emotion.out.bias": torch.ones(2)}
+    start = {"body.x": torch.zeros(2), "heads.emotion.out.bias": torch.zeros(2), "pairs_after": torch.tensor(4)}
+    weights = {"body.x": torch.ones(2), "heads.emotion.out.bias": torch.ones(2), "pairs_after": torch.tensor(4)}
     found = averaged(start, weights, 0.75)
     assert found["body.x"].tolist() == [0.75, 0.75]
     assert found["heads.emotion.out.bias"].tolist() == [1, 1]
+    assert (found["pairs_after"].dtype, int(found["pairs_after"])) == (torch.int64, 4)
+    assert averaged(start, weights, 0.75, fresh=())["heads.emotion.out.bias"].tolist() == [0.75, 0.75]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -244,6 +246,30 @@ def test_pieces_are_read_by_token_in_every_second_batch(data: Path, tmp_path: Pa
     assert torch.allclose(by_pair[:-PIECES][there[:-PIECES]], in_turn[:-PIECES][there[:-PIECES]], atol=1e-5)
     assert torch.allclose(in_turn[-PIECES:][there[-PIECES:]], wanted[-PIECES:][there[-PIECES:]], atol=1e-5)
     assert not torch.allclose(by_pair[-PIECES:][there[-PIECES:]], wanted[-PIECES:][there[-PIECES:]], atol=1e-2)
+
+
+def test_answers_are_learned_of_all_networks_that_stand_beside_the_teacher(data: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    import torch
+
+    from models.training.data import topic_ids
+    from models.training.distill import Distiller, mean_of_answers
+    from models.training.network import new_network
+    from models.training.pairing import paired
+
+    backbone = a_backbone(tmp_path, layers=3)
+    teacher, other = (new_network(backbone, len(topic_ids())) for _ in range(2))
+    answers = teacher.eval().answers(torch.randn(2, teacher.body.config.hidden_size))
+    doubled = replace(answers, complaint=3 * answers.complaint)
+    assert torch.allclose(mean_of_answers([answers, doubled]).complaint, 2 * answers.complaint)
+    losses = []
+    for beside in ([], [paired(teacher, 1)], [paired(other, 1)]):
+        distiller = Distiller(data, backbone, tmp_path / "run", teacher, paired(teacher, 1), shared=1, seed=1, beside=beside)
+        losses.append(distiller.losses_of(next(distiller.batches()), 1))
+    alone, of_itself, of_another = (float(found["answers"].detach()) for found in losses)
+    assert of_itself < alone < of_another
+    assert all(float(found["states"].detach()) == float(losses[0]["states"].detach()) for found in losses)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
