@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -63,7 +63,8 @@ def talk(outside: Outside, letter: Letter) -> Iterator[smtplib.SMTP]:
         if username := letter.option("username"):
             server.login(username, letter.secrets["password"])
         yield server
-        server.quit()
+        with suppress(smtplib.SMTPException, OSError, ValueError):  # what was taken is taken, however the talk ends
+            server.quit()
     finally:
         over.cancel()
         server.close()

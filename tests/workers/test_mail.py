@@ -32,7 +32,7 @@ TO = ["ops@example.com", "boss@example.com"]
 
 @dataclass(slots=True)
 class Mailbox:
-    """An SMTP server's memory. `refuse`: an address -> what RCPT TO is answered; `reply`: what DATA is answered."""
+    """An SMTP server's memory. `refuse`: an address -> what RCPT TO is answered; `reply`: what DATA is answered; `hangs_up`: at QUIT."""
 
     port: int = 0
     got: list[EmailMessage] = field(default_factory=list)
@@ -40,6 +40,7 @@ class Mailbox:
     users: list[str] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)
     reply: str = "250 queued as 42"
+    hangs_up: bool = False
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Sequence[str]) -> str:  # noqa: N802
         if address in self.refuse:
@@ -55,6 +56,12 @@ class Mailbox:
             self.got.append(message)
             self.recipients.append(list(envelope.rcpt_tos))
         return self.reply
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.hangs_up:
+            assert server.transport is not None
+            server.transport.close()
+        return "221 Bye"
 
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: object) -> AuthResult:
         assert isinstance(given, LoginPassword)
@@ -238,6 +245,12 @@ def test_who_can_get_it_gets_it_and_the_rest_is_named(database: Database, worksp
     assert "refused 1 of 2 addresses: 550 no such mailbox" in str(desk.deliveries()[0].answer)
     box.refuse = dict.fromkeys(TO, "550 no such mailbox")
     assert desk.tell("alert.extended") == Delivered(0, 0, 1)
+
+
+def test_a_mail_that_was_taken_is_not_sent_again_when_the_server_hangs_up(database: Database, workspace: Workspace, box: Mailbox) -> None:
+    box.hangs_up = True
+    assert desk_of(database, workspace, box).tell("alert.opened") == Delivered(1, 0, 0)
+    assert len(box.got) == 1
 
 
 def test_a_private_server_is_not_reached(database: Database, workspace: Workspace, box: Mailbox) -> None:
