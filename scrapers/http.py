@@ -255,10 +255,10 @@ def retry_after(value: str, now: datetime) -> timedelta | None:
         return min(timedelta(seconds=int(text)), timedelta(days=1))
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+        wait = (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment) - now
+    except (ValueError, TypeError, OverflowError):
         return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return max(timedelta(0), min(moment - now, timedelta(days=1)))
+    return max(timedelta(0), min(wait, timedelta(days=1)))
 
 
 def shown(url: httpx.URL | str) -> str:

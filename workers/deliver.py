@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.errors import PermanentError
+from core.errors import PermanentError, TransientError
 from core.logs import get_logger
 from nlp.topics import Taxonomy
 from store.database import Database
@@ -67,13 +67,19 @@ def attempts(office: Office, due: Sequence[Delivery], clock: Callable[[], dateti
 
 
 def attempt(office: Office, delivery: Delivery, now: datetime) -> Attempt:
-    """Write one letter and send it."""
+    """Write one letter and send it. Raises TransientError when the database is away, and nothing else: whatever is wrong with one letter
+    must not hold up those of other channels, nor send them again."""
     try:
         with office.database.read() as connection:
             letter = write_letter(connection, office.vault, delivery, office.taxonomy, office.outside.public_url)
+        return SENDERS[letter.channel.kind](office.outside, letter, now)
     except PermanentError as error:  # its channel is gone, or its secrets were sealed under another key
         return Attempt(str(error))
-    return SENDERS[letter.channel.kind](office.outside, letter, now)
+    except TransientError:
+        raise
+    except Exception as error:  # of libraries; what they say of it may hold a secret
+        log.error("delivery.failed", delivery=delivery.id, channel=delivery.channel_id, error=type(error).__name__)
+        return Attempt(f"the message could not be sent: {type(error).__name__}", again=True)
 
 
 def record(database: Database, delivery: Delivery, outcome: Attempt, now: datetime, rng: random.Random) -> str:

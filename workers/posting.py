@@ -29,11 +29,14 @@ def post(
             outside.client.stream("POST", url, content=body, headers={"Content-Type": "application/json", **headers}) as response,
         ):
             begun = httpx.Response(response.status_code, headers=_readable(response.headers), content=beginning(response))
-    except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
-        return Attempt(f"no answer: {type(error).__name__}", again=True), None
+    except (httpx.LocalProtocolError, UnicodeError):  # what they say holds the whole header
+        return Attempt("nothing was sent: the channel's token or address has a blank or a letter that HTTP does not take"), None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, PermanentError) as error:
         return Attempt(str(error)), None
-    return judge(begun, now, masked(begun.text, letter)), begun
+    except httpx.HTTPError as error:
+        return Attempt(f"no answer: {type(error).__name__}", again=True), None
+    # Not by the charset it names: some of those are no encodings of text, and it was taken whatever it is called.
+    return judge(begun, now, masked(begun.content.decode("utf-8", "replace"), letter)), begun
 
 
 def beginning(response: httpx.Response) -> bytes:

@@ -16,7 +16,7 @@ from core.network import guarded_client
 from insights.message import message
 from nlp.topics import load_taxonomy
 from store.alerts import open_alert
-from store.channels import get_channel
+from store.channels import create_channel, get_channel
 from store.database import Database
 from store.deliveries import claim_due, enqueue, enqueue_test, list_deliveries
 from store.records import Alert, AlertFigures, Channel, Delivery, DeliveryEvent, Scope, Workspace
@@ -232,6 +232,28 @@ def test_a_test_of_a_channel_is_delivered_like_an_alert(
     assert events(receiver) == ["channel.test"]
 
 
-def test_a_nonsense_wait_is_ignored() -> None:
-    response = httpx.Response(503, headers={"Retry-After": "soon"})
-    assert posting.judge(response, datetime.now(UTC)).retry_after is None
+@pytest.mark.parametrize("wait", ["soon", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 -2359"])
+def test_a_nonsense_wait_is_ignored(wait: str) -> None:
+    response = httpx.Response(503, headers={"Retry-After": wait})
+    assert posting.judge(response, datetime.now(UTC)).retry_after in (None, timedelta(days=1))
+
+
+def test_a_yes_in_a_charset_that_is_none_is_a_yes(database: Database, alert: Alert, channel: Channel, receiver: Receiver) -> None:
+    receiver.reply, receiver.headers = (lambda _: (200, b"taken")), {"Content-Type": "text/plain; charset=base64"}
+    tell(database, alert, "alert.opened", channel)
+    assert run(database) == Delivered(1, 0, 0)
+
+
+def test_a_letter_that_cannot_be_sent_holds_up_nobody_and_sends_nothing_twice(
+    database: Database, workspace: Workspace, alert: Alert, channel: Channel, receiver: Receiver
+) -> None:
+    with database.write() as connection:
+        broken = create_channel(
+            connection, workspace.id, name="broken", kind="webhook", target="", secrets={"url": receiver.url}, now=NOW, vault=VAULT
+        )
+        enqueue(connection, alert, "alert.opened", [broken.id, channel.id], message(alert, "alert.opened"), NOW)
+    assert run(database) == Delivered(delivered=1, postponed=1, dead=0)
+    assert run(database, NOW + LEASE) == Delivered(delivered=0, postponed=1, dead=0)
+    assert events(receiver) == ["alert.opened"]
+    (held,) = [one for one in deliveries(database, workspace) if one.channel_id == broken.id]
+    assert (held.state, held.last_error) == ("pending", "the message could not be sent: KeyError")

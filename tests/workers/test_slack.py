@@ -141,3 +141,16 @@ def test_the_wait_that_slack_asks_for_is_kept(hook: Desk, slack: Receiver) -> No
     slack.answers, slack.headers = [429], {"Retry-After": "30"}
     assert hook.tell("alert.opened") == Delivered(0, 1, 0)
     assert hook.deliveries()[0].next_attempt_at == NOW + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("token", ["xoxb-very-secret-token\n", "xoxb-très-secret"])
+def test_a_token_that_is_no_header_is_refused_without_being_told(
+    database: Database, workspace: Workspace, slack: Receiver, token: str
+) -> None:
+    desk = bot(database, workspace, slack, token=token)
+    assert desk.tell("alert.opened") == Delivered(0, 0, 1)
+    (told,) = desk.deliveries()
+    assert told.last_error is not None
+    assert "blank or a letter that HTTP does not take" in told.last_error
+    assert "secret" not in told.last_error
+    assert not slack.requests
