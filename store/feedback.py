@@ -15,7 +15,7 @@ from store.fingerprint import fingerprint
 from store.intake import storable
 from store.records import AnnotatedFeedback, Feedback, NewFeedback, Revision, Stored, TopicMention
 from store.rows import ANNOTATION, FEEDBACK, content_of, to_annotated, to_feedback, to_mention
-from store.tables import annotation_topics, annotations, erased, feedback, feedback_revisions
+from store.tables import annotation_topics, annotations, erased, feedback, feedback_revisions, outdated
 
 LIVE_WITHIN = timedelta(hours=2)
 """Older than this on arrival it is history, whoever sent it: history never pages."""
@@ -81,6 +81,29 @@ def claim_unannotated(connection: Connection, *, limit: int, now: datetime, leas
         if len(claimed) < limit and not (claimed and claimed[0].claims > SUSPECT_AFTER):
             claimed += _claim(connection, free & feedback.c.live.is_(is_live), limit - len(claimed), now + lease)
     return [to_feedback(row) for row in sorted(claimed, key=lambda row: (not row.live, row.id))]
+
+
+def give_back(connection: Connection, rows: Sequence[Feedback], until: datetime) -> None:
+    """Return what was claimed until that moment and is still to be done, as if it had not been claimed: nothing was the texts' fault."""
+    for table, key in ((feedback, feedback.c.id), (outdated, outdated.c.feedback_id)):
+        # Locked in the order of ids, as whoever saves or erases does.
+        mine = (
+            select(key)
+            .where(key.in_([row_id(one.id, "feedback") for one in rows]), table.c.claimed_until == until)
+            .order_by(key)
+            .with_for_update()
+        )
+        values = {"claimed_until": None, "claims": table.c.claims - 1}
+        connection.execute(update(table).where(key.in_(connection.scalars(mine).all())).values(values))
+
+
+def try_again(connection: Connection, workspace_id: str, since: datetime | None) -> int:
+    """Have the model asked again for texts that were set aside without an annotation; how many there are."""
+    mine = [feedback.c.workspace_id == row_id(workspace_id, "workspace"), ~feedback.c.waiting, feedback.c.error.is_not(None)]
+    if since is not None:
+        mine.append(feedback.c.created_at >= since)
+    values = {"waiting": True, "claims": 0, "claimed_until": None, "error": None}
+    return connection.execute(update(feedback).where(*mine).values(values)).rowcount
 
 
 def count_unannotated(connection: Connection, workspace_id: str | None = None) -> int:

@@ -12,7 +12,7 @@ from nlp.workspace_model import WorkspaceModel
 from store.annotations import save_annotations, save_failure
 from store.circumstances import load_circumstances
 from store.database import Database
-from store.feedback import claim_unannotated
+from store.feedback import claim_unannotated, give_back
 from store.records import Feedback
 from store.workspace_models import workspace_models
 from workers.reannotate import Reannotator
@@ -25,6 +25,10 @@ CHARACTERS = 32_000
 
 PROBE = "The parcel arrived today."
 """What any model can answer."""
+
+
+class ModelBroken(TransientError):
+    """The model answers nothing at all: in another process it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +52,29 @@ def run(
     """Annotate waiting texts of all workspaces, live ones first, until none is left or it is `enough`.
 
     With a `reannotator` older annotations are replaced where nothing waits, a few at a time: whatever comes meanwhile goes before the rest.
-    Raises TransientError when the database is away; what was claimed comes back when its lease is over.
+    Raises TransientError when the database is away; what was claimed comes back when its lease is over. Raises ModelBroken when it is the
+    model; what was claimed is free again, and was not claimed in vain.
     """
     texts = failed = 0
     while not enough():
+        now = clock()
         with database.write() as connection:
-            claimed = claim_unannotated(connection, limit=CLAIM, now=clock(), lease=lease)
+            claimed = claim_unannotated(connection, limit=CLAIM, now=now, lease=lease)
         if not claimed and reannotator is not None:
-            claimed = reannotator.claim(database, clock(), lease)
-            if not claimed and reannotator.advance(database, clock()):
+            claimed = reannotator.claim(database, now, lease)
+            if not claimed and reannotator.advance(database, now):
                 continue
         if not claimed:
             return Annotated(texts, failed, more=False)
         models = load_models(database, annotator, claimed)
-        for batch in batches(claimed):
-            broken = annotate(database, annotator, batch, models, clock)
-            texts, failed = texts + len(batch), failed + broken
+        try:
+            for batch in batches(claimed):
+                broken = annotate(database, annotator, batch, models, clock)
+                texts, failed = texts + len(batch), failed + broken
+        except ModelBroken:
+            with database.write() as connection:
+                give_back(connection, claimed, now + lease)
+            raise
     return Annotated(texts, failed, more=True)
 
 
@@ -95,7 +106,7 @@ def annotate(
 ) -> int:
     """Annotate and save one batch; the number of texts that were set aside because the model cannot take them.
 
-    Raises TransientError when it is the model that is broken, not a text.
+    Raises ModelBroken when it is the model that is broken, not a text.
     """
     with database.read() as connection:
         around = load_circumstances(connection, batch)
@@ -120,7 +131,7 @@ def set_aside(database: Database, annotator: Annotator, feedback: Feedback, erro
     try:
         annotator.annotate([TextInput(text=PROBE)])
     except Exception as broken:
-        raise TransientError(f"the model answers nothing at all ({type(broken).__name__}); its texts wait") from error
+        raise ModelBroken(f"the model answers nothing at all ({type(broken).__name__}); its texts wait") from error
     log.warning("annotate.text_failed", feedback=feedback.id, workspace=feedback.workspace_id, error=type(error).__name__)
     with database.write() as connection:
         save_failure(connection, feedback, f"the model could not annotate this text ({type(error).__name__})", now)

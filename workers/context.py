@@ -1,5 +1,7 @@
 """What the stages need, built once where a worker process begins and passed on."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,11 +19,17 @@ from workers.memory import Memory
 from workers.reannotate import Reannotator
 
 
+def end_process() -> None:
+    """Ask this process to end as whoever runs it would; it is started again."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """`annotator` and `reannotator` are None in processes that do not annotate: the model is what takes the memory.
 
-    `stopping` is set when the process was asked to end: a stage then ends where it can go on later.
+    `stopping` is set when the process was asked to end: a stage then ends where it can go on later. `end` asks it; `broken_since`: from
+    when on the model has answered nothing, by its name.
     """
 
     settings: Settings
@@ -33,6 +41,8 @@ class Context:
     reannotator: Reannotator | None = None
     memory: Memory = field(default_factory=Memory)
     stopping: threading.Event = field(default_factory=threading.Event)
+    end: Callable[[], None] = end_process
+    broken_since: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def lease(self) -> timedelta:

@@ -20,6 +20,8 @@ from workers.letters import Outside
 log = get_logger(__name__)
 BUDGET = timedelta(seconds=5)
 """A stage that is not done by then ends and nudges itself: below the time after which its nudge would go to another worker."""
+BROKEN_FOR = timedelta(minutes=1)
+"""A model that answers nothing for so long is opened anew, in a new process; longer than a supervisor takes for a bad start."""
 Run = Callable[[Context], tuple[Stage, ...]]
 """Runs a stage and returns which stages to wake; itself where its time was over before its work."""
 EARLY: frozenset[Stage] = frozenset({"collect", "import"})
@@ -62,17 +64,30 @@ def attempt(stage: Stage, run: Run, context: Context) -> tuple[Stage, ...]:
     return ()
 
 
+def _give_the_model_up(context: Context) -> None:
+    """End the process when the model has answered nothing for a while: a device in trouble stays so for all who have it open."""
+    now = utcnow()
+    if now - context.broken_since.setdefault("model", now) >= BROKEN_FOR:
+        log.error("worker.model_broken", seconds=int(BROKEN_FOR.total_seconds()))
+        context.end()
+
+
 def _annotate(context: Context) -> tuple[Stage, ...]:
     if context.annotator is None:
         raise Misconfigured("this worker was started without the model: run `koe worker --queue annotate`")
-    done = annotate.run(
-        context.database,
-        context.annotator,
-        clock=utcnow,
-        lease=context.lease,
-        enough=context.enough_after(BUDGET, utcnow),
-        reannotator=context.reannotator,
-    )
+    try:
+        done = annotate.run(
+            context.database,
+            context.annotator,
+            clock=utcnow,
+            lease=context.lease,
+            enough=context.enough_after(BUDGET, utcnow),
+            reannotator=context.reannotator,
+        )
+    except annotate.ModelBroken:
+        _give_the_model_up(context)
+        raise
+    context.broken_since.clear()
     if done.texts:
         log.info("annotate.done", texts=done.texts, failed=done.failed)
     return (*(("roll_up",) if done.texts else ()), *(("annotate",) if done.more else ()))

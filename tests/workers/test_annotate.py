@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from core.errors import TransientError
 from nlp.topics import load_taxonomy
 from store.database import Database
 from store.feedback import add_new, claim_unannotated, count_unannotated, get_feedback
 from store.model_changes import current_model
+from store.reannotations import ask_reannotation
 from store.records import AnnotatedFeedback, Workspace
 from tests.builders import NOW, a_feedback, a_new_feedback
 from tests.workers.keywords import KeywordAnnotator
-from workers.annotate import Annotated, batches, run
+from workers.annotate import Annotated, ModelBroken, batches, run
 
 LEASE = timedelta(minutes=2)
 
@@ -73,11 +73,33 @@ def test_a_poisonous_text_is_set_aside_and_its_neighbours_are_saved(database: Da
 
 def test_a_broken_model_sets_no_text_aside(database: Database, workspace: Workspace) -> None:
     ids = put(database, workspace, ["late", "love"])
-    with pytest.raises(TransientError, match="the model answers nothing at all"):
+    with pytest.raises(ModelBroken, match="the model answers nothing at all"):
         annotate(database, KeywordAnnotator(broken=True))
     assert [get(database, workspace, one).error for one in ids] == [None, None]
-    later = run(database, KeywordAnnotator(), clock=lambda: NOW + LEASE, lease=LEASE, enough=never)
-    assert later.texts == 2
+    assert annotate(database, KeywordAnnotator()).texts == 2
+
+
+def test_texts_outlast_a_model_that_is_broken_for_hours(database: Database, workspace: Workspace) -> None:
+    ids = put(database, workspace, [f"late by {number} days" for number in range(150)])
+    moments = [NOW + timedelta(minutes=minutes) for minutes in range(0, 300, 5)]
+    times = iter(moments)
+    for _ in moments:
+        with pytest.raises(ModelBroken):
+            run(database, KeywordAnnotator(broken=True), clock=lambda: next(times, moments[-1]), lease=LEASE, enough=never)
+    assert run(database, KeywordAnnotator(), clock=lambda: moments[-1], lease=LEASE, enough=never) == Annotated(150, 0, more=False)
+    assert all(get(database, workspace, one).annotation is not None for one in ids)
+
+
+def test_what_was_set_aside_is_tried_again_when_somebody_asks(database: Database, workspace: Workspace) -> None:
+    ids = put(database, workspace, ["late", "poison"])
+    annotate(database, KeywordAnnotator())
+    with database.write() as connection:
+        ask_reannotation(connection, workspace.id, since=NOW + timedelta(days=1), now=NOW)
+        assert count_unannotated(connection) == 0
+        ask_reannotation(connection, workspace.id, since=None, now=NOW)
+        assert count_unannotated(connection) == 1
+    assert get(database, workspace, ids[1]).error is None
+    assert annotate(database, KeywordAnnotator()).failed == 1
 
 
 def test_what_another_worker_holds_is_left_to_it_until_its_lease_is_over(database: Database, workspace: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -125,6 +126,31 @@ def test_a_worker_without_the_model_says_how_to_start_one(context: Context, tmp_
         tasks.RUNS["annotate"](plain)
     plain.http.close()
     plain.webhooks.close()
+
+
+def test_a_process_whose_model_stays_broken_ends_and_one_whose_model_recovers_does_not(
+    context: Context, tenant: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = utcnow(), list[int]()
+    now = [begun]
+    monkeypatch.setattr(tasks, "utcnow", lambda: now[0])
+    model = KeywordAnnotator(broken=True)
+    watched = replace(context, annotator=model, reannotator=None, end=lambda: ended.append(1))
+
+    def stage(seconds: float, *, broken: bool) -> None:
+        now[0], model.broken = begun + timedelta(seconds=seconds), broken
+        with context.database.write() as connection:
+            add_new(connection, tenant.id, [NewFeedback(text="The parcel came late.", created_at=begun)], now=begun, live=True)
+        tasks.attempt("annotate", tasks.RUNS["annotate"], watched)
+
+    for seconds in (0, 30, 59):
+        stage(seconds, broken=True)
+    stage(60, broken=False)
+    for seconds in (61, 120):
+        stage(seconds, broken=True)
+    assert ended == []
+    stage(121, broken=True)
+    assert ended == [1]
 
 
 def test_an_upload_goes_through_all_stages(app: Celery, context: Context, tenant: Workspace) -> None:
