@@ -4,14 +4,15 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict, InvalidInput, NotFound
 from store.buckets import touch_all
 from store.dialect import AnyRow, row_id
+from store.dimensions import facet_names
 from store.records import Workspace
-from store.tables import workspaces
+from store.tables import rollups, workspaces
 
 MOST_DIMENSIONS = 8
 """Every pair of dimensions is counted in advance, so their number is bounded."""
@@ -52,7 +53,8 @@ def list_workspaces(connection: Connection) -> list[Workspace]:
 
 
 def set_dimensions(connection: Connection, workspace_id: str, names: Sequence[str], now: datetime) -> Workspace:
-    """Say which attributes trends can be grouped by; everything is recounted.
+    """Say which attributes trends can be grouped by; everything is recounted, and what was counted by others is gone at once: nobody would
+    take it out of them when feedback is erased.
 
     Raises InvalidInput for a name that is not `[a-z][a-z0-9_]{0,39}`, a name given twice, or more than eight; NotFound.
     """
@@ -66,6 +68,7 @@ def set_dimensions(connection: Connection, workspace_id: str, names: Sequence[st
         key = row_id(workspace_id, "workspace")
         connection.execute(update(workspaces).where(workspaces.c.id == key).values(dimensions=list(names)))
         touch_all(connection, key)
+        connection.execute(delete(rollups).where(rollups.c.workspace_id == key, rollups.c.dims.not_in(facet_names(names))))
     return get_workspace(connection, workspace_id)
 
 

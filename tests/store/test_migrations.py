@@ -5,15 +5,17 @@ from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, TextClause, inspect, text
+from sqlalchemy import Connection, TextClause, insert, inspect, select, text
 
 from core.times import BUCKET
 from store.database import Database
 from store.dialect import UtcTime
 from store.model_changes import comparable_since, note_model
-from store.tables import metadata
+from store.records import Workspace
+from store.rollups import roll_up_touched
+from store.tables import metadata, rollups
 from store.workspaces import list_workspaces
-from tests.builders import NOW
+from tests.builders import NOW, a_new_feedback, an_annotation, store_annotated
 from tests.postgres import fresh_database
 
 
@@ -58,6 +60,18 @@ def test_what_was_noted_of_the_model_is_noted_of_every_workspace(database: Datab
         noted = connection.execute(text("SELECT model FROM model_changes ORDER BY id")).scalars().all()
     database.upgrade()
     assert noted[-1] == "b+a1"
+
+
+def test_what_was_counted_by_former_dimensions_is_taken_out(database: Database, workspace: Workspace) -> None:
+    database.downgrade("reannotations")
+    with database.write() as connection:
+        store_annotated(connection, workspace.id, [(a_new_feedback(), an_annotation())])
+        roll_up_touched(connection, limit=100, now=NOW)
+        kept = connection.execute(select(rollups)).all()
+        connection.execute(insert(rollups), {**kept[0]._mapping, "dims": "attributes.account", "first": "Jane Doe"})
+    database.upgrade()
+    with database.read() as connection:
+        assert connection.execute(select(rollups)).all() == kept
 
 
 def stamp(connection: Connection, name: str) -> dict[str, object]:

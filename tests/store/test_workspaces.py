@@ -1,11 +1,14 @@
 """Workspaces and their dimensions."""
 
 import pytest
+from sqlalchemy import Connection, select
 
 from core.errors import Conflict, InvalidInput, NotFound
 from store.database import Database
+from store.feedback import delete_feedback
 from store.records import Workspace
 from store.rollups import count_touched, roll_up_touched
+from store.tables import rollups
 from store.workspaces import create_workspace, find_workspace, get_workspace, set_dimensions
 from tests.builders import NOW, a_new_feedback, an_annotation, store_annotated
 
@@ -35,6 +38,26 @@ def test_new_dimensions_count_everything_again(database: Database, workspace: Wo
         roll_up_touched(connection, limit=100, now=NOW)
         set_dimensions(connection, workspace.id, ["plan"], NOW)
         assert count_touched(connection) == 0
+
+
+def test_what_was_counted_by_a_dimension_goes_with_it(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        set_dimensions(connection, workspace.id, ["account", "plan"], NOW)
+        written = [(a_new_feedback(attributes={"account": "Jane Doe", "plan": "pro"}), an_annotation())]
+        (one,) = store_annotated(connection, workspace.id, written)
+        roll_up_touched(connection, limit=100, now=NOW)
+        assert {"Jane Doe", "pro"} <= values_counted(connection)
+        set_dimensions(connection, workspace.id, ["plan"], NOW)
+        assert "Jane Doe" not in values_counted(connection)
+        assert "pro" in values_counted(connection)
+        delete_feedback(connection, workspace.id, one.id, NOW)
+        set_dimensions(connection, workspace.id, ["account", "plan"], NOW)
+        roll_up_touched(connection, limit=100, now=NOW)
+        assert values_counted(connection) == set()
+
+
+def values_counted(connection: Connection) -> set[str]:
+    return {value for row in connection.execute(select(rollups.c.first, rollups.c.second)) for value in row if value}
 
 
 @pytest.mark.parametrize("names", [["Plan"], [""], ["a" * 41], ["été"], ["a b"], ["x", "x"], list("abcdefghi")])
