@@ -27,7 +27,7 @@ class SourceIn(Body):
 
 
 class SourceChange(Body):
-    name: Name | None = None
+    name: Name | None = Field(default=None, description="Only of one that has brought no feedback yet: feedback is known by it.")
     options: dict[str, str] | None = Field(
         default=None, max_length=50, description="Replaces all options; a secret one that is left out is kept."
     )

@@ -90,8 +90,11 @@ def update_source(
 ) -> Source:
     """Change what is given, keep the rest. New options replace all shown ones, and the secret ones that are named; the cursor starts anew.
 
-    Raises NotFound, Conflict.
+    Raises NotFound; Conflict when another source has the name, and for a new name of one that has brought feedback: feedback is known by
+    it, what was erased, too, and would come again under another.
     """
+    if name is not None:
+        _check_rename(connection, workspace_id, source_id, name, now)
     values: dict[str, Any] = {"name": name, "every_seconds": every_seconds, "enabled": enabled}
     if options is not None:
         sealed = connection.scalar(select(sources.c.sealed_options).where(_mine(workspace_id, source_id))) or {}
@@ -106,6 +109,13 @@ def update_source(
     except IntegrityError:
         raise Conflict(f"there is a source named {name!r} already") from None
     return get_source(connection, workspace_id, source_id)
+
+
+def _check_rename(connection: Connection, workspace_id: str, source_id: str, name: str, now: datetime) -> None:
+    known = (sources.c.name, sources.c.stored, ~_free(now))
+    row = connection.execute(select(*known).where(_mine(workspace_id, source_id)).with_for_update()).one_or_none()
+    if row is not None and row[0] != name and (row[1] or row[2]):
+        raise Conflict(f"{row[0]!r} has brought feedback, which is filed under this name: make another source, and switch this one off")
 
 
 def delete_source(connection: Connection, workspace_id: str, source_id: str) -> None:

@@ -121,6 +121,24 @@ def test_new_options_start_the_cursor_anew_and_keep_secrets_that_are_not_named(d
         assert claim_due_sources(connection, limit=5, now=NOW, lease=LEASE) == []
 
 
+def test_a_source_that_brought_feedback_keeps_its_name(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        source = a_source(connection, workspace.id)
+
+        def rename(name: str) -> str:
+            return update_source(connection, workspace.id, source.id, now=NOW, vault=VAULT, name=name).name
+
+        assert rename("gazette") == "gazette"
+        (claimed,) = claim_due_sources(connection, limit=5, now=NOW, lease=LEASE)
+        with pytest.raises(Conflict, match="filed under this name"):
+            rename("while it is pulled")
+        save_page(connection, claimed, [a_new_feedback()], None, NOW, LEASE)
+        finish_pull(connection, claimed, now=NOW, error=None)
+        with pytest.raises(Conflict, match="filed under this name"):
+            rename("later")
+        assert rename("gazette") == "gazette"
+
+
 def test_sources_belong_to_their_workspace(database: Database, workspace: Workspace) -> None:
     with database.write() as connection:
         other = create_workspace(connection, "rival", NOW)
