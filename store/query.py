@@ -54,9 +54,10 @@ class Folded:
         return self._texts[name]
 
     def words(self, name: str) -> frozenset[str]:
-        """Its words, for patterns."""
+        """Its words, for patterns; of those that are written together with a script without spaces, their other parts as well."""
         if name not in self._words:
-            self._words[name] = frozenset(_word_finder().findall(self.text(name) or ""))
+            found = frozenset(_word_finder().findall(self.text(name) or ""))
+            self._words[name] = found.union(part for word in found if _UNSPACED.search(word) for part in _UNSPACED.split(word) if part)
         return self._words[name]
 
     def _value(self, name: str) -> str | None:
@@ -213,11 +214,17 @@ def _unescape(text: str) -> str:
 
 
 def _left(wanted: str) -> str:
-    return "" if _UNSPACED.match(wanted) else f"(?<!{_word_letter()})"
+    """What must stand before it: the edge of a word, which is where a script without spaces ends, too. A sign may stand anywhere, but for
+    those that begin a mention or a tag."""
+    return f"(?:(?<={_UNSPACED.pattern})|(?<!{_word_letter()}))" if _has_edge(wanted[0]) or wanted[0] in "@#" else ""
 
 
 def _right(wanted: str) -> str:
-    return "" if _UNSPACED.match(wanted[-1]) else f"(?!{_word_letter()})"
+    return f"(?:(?={_UNSPACED.pattern})|(?!{_word_letter()}))" if _has_edge(wanted[-1]) else ""
+
+
+def _has_edge(letter: str) -> bool:
+    return not _UNSPACED.match(letter) and re.match(_word_letter(), letter) is not None
 
 
 @cache
