@@ -33,17 +33,21 @@ def roll_up_touched(connection: Connection, *, limit: int, now: datetime) -> int
     """Count up to `limit` touched buckets of all workspaces anew, newest first, with their hours and days; how many there were.
 
     The touches are taken in the same transaction, so what changes meanwhile is counted the next time. A workspace that another process is
-    counting is left to it.
+    counting is left to it. Each that waits has its share of `limit` and what those with less to count leave of theirs, so that one which is
+    counted anew from its first day on holds up nobody else's trends and alerts.
     """
     counted = 0
-    for workspace in connection.scalars(select(touched_buckets.c.workspace_id).distinct().order_by(touched_buckets.c.workspace_id)).all():
+    waiting = select(touched_buckets.c.workspace_id).group_by(touched_buckets.c.workspace_id)
+    found = connection.scalars(waiting.order_by(func.count(), touched_buckets.c.workspace_id)).all()
+    for place, workspace in enumerate(found):
         mine = touched_buckets.c.workspace_id == workspace
         free = select(workspaces.c.dimensions).where(workspaces.c.id == workspace).with_for_update(key_share=True, skip_locked=True)
         dimensions = connection.scalar(free) if counted < limit else None
         if dimensions is None:
             continue
         newest = select(touched_buckets.c.bucket).where(mine).distinct().order_by(touched_buckets.c.bucket.desc())
-        buckets = connection.scalars(newest.limit(limit - counted)).all()
+        share = -(-(limit - counted) // (len(found) - place))
+        buckets = connection.scalars(newest.limit(share)).all()
         connection.execute(delete(touched_buckets).where(mine, touched_buckets.c.bucket.in_(buckets)))
         recount(connection, workspace, dimensions, buckets)
         counted += len(buckets)

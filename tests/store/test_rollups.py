@@ -57,6 +57,19 @@ def test_only_annotated_feedback_counts(database: Database, workspace: Workspace
         assert total(connection, workspace).count == 0
 
 
+def test_a_workspace_that_is_counted_anew_holds_up_no_other(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        other = create_workspace(connection, "other", NOW)
+        store_annotated(connection, workspace.id, [(a_new_feedback(hours_ago=hours), an_annotation()) for hours in range(1, 31)])
+        store_annotated(connection, other.id, [(a_new_feedback(hours_ago=hours), an_annotation()) for hours in range(1, 8)])
+        assert roll_up_touched(connection, limit=10, now=NOW) == 10
+        assert totals(connection, other.id, SINCE, NOW)[""].count == 5
+        assert totals(connection, workspace.id, SINCE, NOW)[""].count == 5
+        assert roll_up_touched(connection, limit=10, now=NOW) == 10
+        assert totals(connection, other.id, SINCE, NOW)[""].count == 7
+        assert totals(connection, workspace.id, SINCE, NOW)[""].count == 13
+
+
 def test_counting_again_changes_nothing(database: Database, workspace: Workspace) -> None:
     with database.write() as connection:
         [one] = store_annotated(connection, workspace.id, [(a_new_feedback(), an_annotation())])
