@@ -47,7 +47,7 @@ def demo(
     from cli.demo.load import load_demo
     from core.times import utcnow
 
-    settings = with_a_free_port(load_settings({"port": port, "host": host, "home": home}))
+    settings = with_a_free_port(demo_settings(home, port, host))
     prepare_home(settings)
     database = reach_database(settings)
     database.upgrade()
@@ -57,6 +57,11 @@ def demo(
     open_vault(settings)
     say_demo(settings, key)
     _supervise(settings)
+
+
+def demo_settings(home: Path, port: int | None = None, host: str | None = None) -> "Settings":
+    """Those of the user, but for the database and the broker: made-up feedback and a surge that pages have no place in real ones."""
+    return load_settings({"port": port, "host": host, "home": home, "database_url": "", "broker_url": ""})
 
 
 def _supervise(settings: "Settings") -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.children import environment_of
 from cli.demo.load import RULE_NAME, load_demo
 from cli.demo.schedule import load_templates
+from cli.serve import demo_settings
 from cli.setup import open_database
 from core.settings import Settings
 from core.times import utcnow
@@ -58,6 +60,16 @@ def work(database: Database, annotator: Annotator, now: datetime) -> list[Alert]
     detect.run(database, now=now, topic_names={})
     with database.read() as connection:
         return list(list_alerts(connection, "1", limit=10, cursor=None).rows)
+
+
+def test_the_demonstration_keeps_to_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOE_DATABASE_URL", "postgresql://koe@prod/koe")
+    monkeypatch.setenv("KOE_BROKER_URL", "redis://prod/0")
+    settings = demo_settings(tmp_path / "demo")
+    assert settings.database() == f"sqlite:///{tmp_path / 'demo' / 'koe.sqlite3'}"
+    assert not settings.broker_url
+    passed_on = environment_of(settings)
+    assert (passed_on["KOE_DATABASE_URL"], passed_on["KOE_BROKER_URL"]) == ("", "")
 
 
 def test_the_past_is_counted_before_the_workers_start_and_the_surge_is_theirs(first_start: tuple[Path, str], demo: Database) -> None:
