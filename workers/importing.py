@@ -79,7 +79,8 @@ def take_in(
     with database.write() as connection:
         check_mine(connection, import_, read)
         finish_import(connection, import_, now=clock(), error=error)
-    log.info("import.finished", id=import_.id, workspace=import_.workspace_id, rows=read, error=error)
+    # Why it failed stands with the import: it may quote the file, whose first row may be a customer's.
+    log.info("import.finished", id=import_.id, workspace=import_.workspace_id, rows=read, failed=error is not None)
     return read - import_.rows_read, True
 
 
