@@ -86,6 +86,35 @@ def current(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+@databases.command("copy")
+def copy(target: Annotated[str, typer.Argument(metavar="URL", help="An empty database, as KOE_DATABASE_URL would name it.")]) -> None:
+    """Copy everything into another database, from SQLite to PostgreSQL, say; stop Koe first, then set KOE_DATABASE_URL to the copy.
+
+    Ids stay, and what was erased stays erased. The secrets in it are sealed with KOE_SECRET, or the file `secret` in KOE_HOME: keep it.
+    """
+    from cli.catch_up import HEARTBEAT_SILENCE
+    from core.times import utcnow
+    from store.copying import copy_database
+    from store.database import Database
+    from store.heartbeats import alive
+
+    settings = load_settings()
+    quiet_logs(settings)
+    database = reach_database(settings)
+    if not database.is_current():
+        raise InvalidInput(f"{database.url.render_as_string()} is not at the version this Koe needs: run `koe db upgrade`")
+    with database.read() as connection:
+        at_work = sum(alive(connection, kind, utcnow() - HEARTBEAT_SILENCE) for kind in ("annotate", "stages", "beat"))
+    if at_work:
+        gone = int(HEARTBEAT_SILENCE.total_seconds())
+        raise InvalidInput(
+            f"Koe was at work on it within the last {gone} seconds; what it writes after the copy would be lost: stop it first"
+        )
+    made = Database(target)
+    copy_database(database, made, note=lambda table, rows: note(f"{table}: {rows:,} rows") if rows else None)
+    say(f"copied to {made.url.render_as_string()}")
+
+
 # --- koe keys --------------------------------------------------------------------------------------------------------
 
 

@@ -1,8 +1,12 @@
 """Keys, brands, dimensions, workspaces and the schema, by hand."""
 
 import json
+from datetime import timedelta
+from pathlib import Path
 
+from core.times import utcnow
 from store.database import Database
+from store.heartbeats import beat
 from store.keys import authenticate
 from store.workspaces import find_workspace
 from tests.cli.conftest import Koe
@@ -83,6 +87,20 @@ def test_the_schema_goes_down_and_up_again(quick: Koe) -> None:
     assert quick("db", "current", "--json").out == '{"revision": null, "current": false}\n'
     assert quick("db", "current").code == 1
     assert quick("db", "upgrade").code == 0
+
+
+def test_a_database_is_copied_once_nobody_works_on_it(quick: Koe, stored: Database, tmp_path: Path) -> None:
+    made = json.loads(quick("keys", "create", "x", "--json").out)
+    copied = f"sqlite:///{tmp_path / 'copied.sqlite3'}"
+    with stored.write() as connection:
+        beat(connection, "host-1", "stages", utcnow())
+    refused = quick("db", "copy", copied)
+    assert (refused.code, "stop it first" in refused.err) == (2, True)
+    with stored.write() as connection:
+        beat(connection, "host-1", "stages", utcnow() - timedelta(minutes=1))
+    assert quick("db", "copy", copied).out == f"copied to {copied}\n"
+    with Database(copied).read() as connection:
+        assert authenticate(connection, made["key"]) is not None
 
 
 def test_an_unknown_revision_is_refused_in_one_line(quick: Koe) -> None:
