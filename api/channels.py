@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -56,7 +57,7 @@ class ChannelFields(Body):
     to: list[Word] | None = Field(default=None, max_length=50, description="email: who gets it.")
 
     def own(self) -> dict[str, Any]:
-        """The fields of the kind that were given; None takes one away."""
+        """The fields of the kind that were given; None stands for one that is taken away."""
         return {name: value for name, value in self.model_dump(exclude_unset=True, by_alias=True).items() if name not in GENERAL}
 
 
@@ -74,7 +75,7 @@ class ChannelIn(ChannelFields):
 
 
 class ChannelChange(ChannelFields):
-    """What is left out stays; a secret that is given replaces the old one; null takes a field away."""
+    """What is left out stays; a secret that is given replaces the old one; null takes a field away, or back to what a new channel has."""
 
     name: Name | None = None
     language: ChannelLanguage | None = None
@@ -114,7 +115,9 @@ class ChannelOut(Out):
 
 
 class NewChannelOut(ChannelOut):
-    signing_secret: str | None = Field(description="webhook: checks the signatures. It is shown now and never again.")
+    signing_secret: str | None = Field(
+        description="webhook: checks the signatures. Shown when the channel is made, or a change made a new one, and never again."
+    )
 
 
 class ResentOut(Out):
@@ -131,8 +134,7 @@ def list_all(caller: Reader, services: With, limit: Limit = DEFAULT_LIMIT, curso
 @router.post("", status_code=201, summary="Make a channel", responses=problems(409, 413, 415))
 def make_channel(body: ChannelIn, caller: Manager, services: With) -> NewChannelOut:
     """Which fields a kind takes stands with them; those of another kind are refused."""
-    given = {name: value for name, value in (defaults(body.kind) | body.own()).items() if value is not None}
-    target, options, sealed = sort_fields(body.kind, given, services.settings.allowed_hosts)
+    target, options, sealed = sort_fields(body.kind, defaults(body.kind) | without_nulls(body.own()), services.settings.allowed_hosts)
     with services.database.write() as connection:
         channel = create_channel(
             connection,
@@ -158,12 +160,12 @@ def show_channel(channel_id: str, caller: Reader, services: With) -> ChannelOut:
 
 
 @router.patch("/{channel_id}", summary="Change a channel, its secrets, or switch it off", responses=problems(404, 409, 413, 415))
-def change_channel(channel_id: str, body: ChannelChange, caller: Manager, services: With) -> ChannelOut:
+def change_channel(channel_id: str, body: ChannelChange, caller: Manager, services: With) -> NewChannelOut:
+    """A signing secret that is taken away is made anew and shown once; `signing_secret` is null in every other answer."""
     with services.database.write() as connection:
         old = get_channel(connection, caller.workspace_id, channel_id)
-        given = {**old.options, **secrets_of(connection, old, services.vault), **body.own()}
-        kept = {name: value for name, value in given.items() if value is not None}
-        target, options, sealed = sort_fields(old.kind, kept, services.settings.allowed_hosts)
+        given = without_nulls({**old.options, **secrets_of(connection, old, services.vault), **body.own()})
+        target, options, sealed = sort_fields(old.kind, defaults(old.kind) | given, services.settings.allowed_hosts)
         channel = update_channel(
             connection,
             old,
@@ -178,7 +180,8 @@ def change_channel(channel_id: str, body: ChannelChange, caller: Manager, servic
             enabled=old.enabled if body.enabled is None else body.enabled,
         )
     services.nudge("deliver")
-    return ChannelOut.model_validate(channel)
+    made = None if "signing_secret" in given else sealed.get("signing_secret")
+    return NewChannelOut(**ChannelOut.model_validate(channel).model_dump(), signing_secret=made)
 
 
 @router.delete("/{channel_id}", status_code=204, summary="Delete a channel and what waits for it", responses=problems(404, 409))
@@ -230,10 +233,15 @@ def list_sent(channel_id: str, caller: Reader, services: With, limit: Limit = DE
 
 
 def defaults(kind: ChannelKind) -> dict[str, Any]:
-    """What a new channel has where nothing is said."""
+    """What a channel has where nothing is said."""
     if kind == "webhook":
         return {"signing_secret": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()}
     return {"port": 587, "security": "starttls"} if kind == "email" else {}
+
+
+def without_nulls(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A field that is null is one that is not there, and leaves its place to the defaults."""
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def check_time_zone(name: str) -> str:

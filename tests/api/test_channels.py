@@ -176,6 +176,35 @@ def test_a_change_keeps_what_it_does_not_name_and_takes_a_new_secret(api: Client
     assert api.patch("/v1/channels/1", json={"username": None, "password": None, "enabled": False}).json()["secrets"] == []
 
 
+def test_a_field_that_is_null_when_a_channel_is_made_is_one_left_out(api: Client) -> None:
+    hook = api.post("/v1/channels", json=HOOK | {"signing_secret": None})
+    assert (hook.json()["secrets"], len(hook.json()["signing_secret"])) == (["signing_secret", "url"], 50)
+    mail = api.post("/v1/channels", json=EMAIL | {"port": None, "security": None})
+    assert mail.status_code == 201, mail.text
+    assert (mail.json()["options"]["port"], mail.json()["options"]["security"]) == (587, "starttls")
+
+
+def test_a_signing_secret_that_is_taken_away_is_made_anew_and_shown_once(api: Client, database: Database, workspace: Workspace) -> None:
+    first = api.post("/v1/channels", json=HOOK).json()["signing_secret"]
+    second = api.patch("/v1/channels/1", json={"signing_secret": None}).json()["signing_secret"]
+    assert (len(second), second != first) == (50, True)
+    with database.read() as connection:
+        assert (
+            secrets_of(connection, list_channels(connection, workspace.id)[0], Vault("a secret for tests alone"))["signing_secret"]
+            == second
+        )
+    for body in ({"name": "on call"}, {"signing_secret": "s" * 20}, {"url": "https://hooks.example.invalid/other"}):
+        assert api.patch("/v1/channels/1", json=body).json()["signing_secret"] is None
+
+
+def test_port_and_security_that_are_taken_away_are_the_usual_ones_again(api: Client) -> None:
+    open_mail = {name: value for name, value in EMAIL.items() if name not in {"username", "password"}}
+    api.post("/v1/channels", json=open_mail | {"port": 25, "security": "none"})
+    changed = api.patch("/v1/channels/1", json={"port": None, "security": None})
+    assert changed.status_code == 200, changed.text
+    assert (changed.json()["options"]["port"], changed.json()["options"]["security"]) == (587, "starttls")
+
+
 def test_a_test_answers_what_the_receiver_said(api: Client, database: Database) -> None:
     api.post("/v1/channels", json=HOOK)
     asked = api.begin("POST", "/v1/channels/1/test")
