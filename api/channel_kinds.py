@@ -15,6 +15,8 @@ from store.records import ChannelKind
 PORTS = {"http": 80, "https": 443}
 MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 ROUTING_KEY = re.compile(r"[A-Za-z0-9]{32}")
+SENDABLE = re.compile(r"[!-~]+")
+"""What an Authorization header can carry after its first word."""
 Fields = Mapping[str, Any]
 
 
@@ -63,6 +65,17 @@ def check_slack(given: Fields, allowed_hosts: tuple[str, ...]) -> str:
     if "api_url" in given:
         check_address(given["api_url"], allowed_hosts, "api_url")
     return f"Slack: {channel}"
+
+
+def check_token(token: str) -> str:
+    """Raises InvalidInput, without the token, for one that could never be sent; asked of a token when it comes, not of one that is kept."""
+    if not SENDABLE.fullmatch(token):
+        raise InvalidInput(
+            "token has a blank, a line break or a letter outside ASCII within, which no header can carry; valid is a bot's token as Slack "
+            "shows it: xoxb-...",
+            field="token",
+        )
+    return token
 
 
 def check_email(given: Fields, allowed_hosts: tuple[str, ...]) -> str:

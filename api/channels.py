@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from anyio import current_time, sleep, to_thread
 from fastapi import APIRouter, Query, Response
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
 from api.auth import Manager, Reader
-from api.channel_kinds import sort_fields
+from api.channel_kinds import check_token, sort_fields
 from api.deliveries import DeliveryOut
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import Route
@@ -31,6 +31,7 @@ GENERAL = frozenset({"name", "kind", "language", "time_zone", "include_quotes", 
 """Fields that every kind has; all others are its own."""
 Url = Annotated[str, Field(min_length=1, max_length=2000)]
 Word = Annotated[str, Field(min_length=1, max_length=255)]
+Pasted = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 
 
 class ChannelFields(Body):
@@ -44,8 +45,8 @@ class ChannelFields(Body):
     signing_secret: str | None = Field(
         default=None, min_length=16, max_length=200, description="webhook: made for you when left out. Secret."
     )
-    routing_key: Word | None = Field(default=None, description="pagerduty: the integration key of an Events API v2 integration. Secret.")
-    token: Word | None = Field(default=None, description="slack: a bot's token with the scope chat:write. Secret.")
+    routing_key: Pasted | None = Field(default=None, description="pagerduty: the integration key of an Events API v2 integration. Secret.")
+    token: Pasted | None = Field(default=None, description="slack: a bot's token with the scope chat:write. Secret.")
     channel: Word | None = Field(default=None, description="slack: where the bot posts, by id or name.")
     api_url: Url | None = Field(default=None, description="pagerduty, slack: the API's address, where it is not the usual one.")
     host: Word | None = Field(default=None, description="email: the SMTP server.")
@@ -55,6 +56,11 @@ class ChannelFields(Body):
     password: Word | None = Field(default=None, description="email. Secret.")
     sender: Word | None = Field(default=None, alias="from", description="email: whose address it bears.")
     to: list[Word] | None = Field(default=None, max_length=50, description="email: who gets it.")
+
+    @field_validator("token")
+    @classmethod
+    def _sendable(cls, value: str | None) -> str | None:
+        return None if value is None else check_token(value)
 
     def own(self) -> dict[str, Any]:
         """The fields of the kind that were given; None stands for one that is taken away."""

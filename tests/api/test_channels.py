@@ -176,6 +176,23 @@ def test_a_change_keeps_what_it_does_not_name_and_takes_a_new_secret(api: Client
     assert api.patch("/v1/channels/1", json={"username": None, "password": None, "enabled": False}).json()["secrets"] == []
 
 
+def test_blanks_around_a_pasted_key_are_not_part_of_it(api: Client, database: Database, workspace: Workspace) -> None:
+    for body in (SLACK | {"token": " xoxb-1-2\n"}, PAGERDUTY | {"routing_key": "\t" + "a" * 32 + "\r\n"}):
+        made = api.post("/v1/channels", json=body)
+        assert made.status_code == 201, made.text
+    with database.read() as connection:
+        stored = [secrets_of(connection, one, Vault("a secret for tests alone")) for one in list_channels(connection, workspace.id)]
+    assert stored == [{"token": "xoxb-1-2"}, {"routing_key": "a" * 32}]
+
+
+@pytest.mark.parametrize("token", ["xoxb-very secret", "xoxb-very\r\nsecret", "xoxb-very\u200bsecret", "xoxb-very-sécret", "xoxb\x00very"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_repeated(api: Client, token: str) -> None:
+    api.post("/v1/channels", json=SLACK)
+    for answer in (api.post("/v1/channels", json=SLACK | {"token": token}), api.patch("/v1/channels/1", json={"token": token})):
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "token")
+        assert ("header" in answer.text, "very" in answer.text) == (True, False)
+
+
 def test_a_field_that_is_null_when_a_channel_is_made_is_one_left_out(api: Client) -> None:
     hook = api.post("/v1/channels", json=HOOK | {"signing_secret": None})
     assert (hook.json()["secrets"], len(hook.json()["signing_secret"])) == (["signing_secret", "url"], 50)
