@@ -22,11 +22,15 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`check` raises InvalidInput for values it cannot work with, and returns what may be shown of the address."""
+    """`check` raises InvalidInput for values it cannot work with, and returns what may be shown of the address.
+
+    `receivers`: open fields that say where, and how well guarded, the secrets are sent. A secret that is an address itself has none.
+    """
 
     fields: tuple[str, ...]
     secrets: frozenset[str]
     check: Callable[[Fields, tuple[str, ...]], str]
+    receivers: tuple[str, ...] = ()
 
 
 def sort_fields(kind: ChannelKind, given: Fields, allowed_hosts: tuple[str, ...]) -> tuple[str, dict[str, object], dict[str, str]]:
@@ -41,6 +45,16 @@ def sort_fields(kind: ChannelKind, given: Fields, allowed_hosts: tuple[str, ...]
         {name: given[name] for name in given if name not in spec.secrets},
         {name: given[name] for name in given if name in spec.secrets},
     )
+
+
+def check_kept_secrets(kind: ChannelKind, before: Fields, after: Fields, kept: Iterable[str]) -> None:
+    """Raises InvalidInput for a secret that would go to another receiver than it was given for: whoever names one could read it there.
+
+    `before` and `after` are open options, `kept` the names of secrets that a change leaves as they are.
+    """
+    if any(before.get(name) != after.get(name) for name in KINDS[kind].receivers):
+        for name in sorted(kept):
+            raise InvalidInput(f"give {name} again: it is not sent to a new address unasked", field=name)
 
 
 def check_webhook(given: Fields, allowed_hosts: tuple[str, ...]) -> str:
@@ -134,8 +148,13 @@ def needed(given: Fields, name: str) -> str:
 
 KINDS: Mapping[ChannelKind, Kind] = {
     "webhook": Kind(("url", "signing_secret"), frozenset({"url", "signing_secret"}), check_webhook),
-    "pagerduty": Kind(("routing_key", "api_url"), frozenset({"routing_key"}), check_pagerduty),
-    "slack": Kind(("url", "token", "channel", "api_url"), frozenset({"url", "token"}), check_slack),
-    "email": Kind(("host", "port", "security", "username", "password", "from", "to"), frozenset({"password"}), check_email),
+    "pagerduty": Kind(("routing_key", "api_url"), frozenset({"routing_key"}), check_pagerduty, receivers=("api_url",)),
+    "slack": Kind(("url", "token", "channel", "api_url"), frozenset({"url", "token"}), check_slack, receivers=("api_url",)),
+    "email": Kind(
+        ("host", "port", "security", "username", "password", "from", "to"),
+        frozenset({"password"}),
+        check_email,
+        receivers=("host", "port", "security"),
+    ),
     "apprise": Kind(("url",), frozenset({"url"}), check_apprise),
 }

@@ -1,6 +1,6 @@
 """/v1/sources: connectors that are configured, run now, and how they fare; a secret option goes in and never comes out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from fastapi import APIRouter, Response
@@ -12,7 +12,7 @@ from api.route import Route
 from api.schemas import EVERY_CALL, Body, Name, Out, problems
 from api.services import With
 from core.errors import InvalidInput
-from store.records import ConnectorSpec
+from store.records import ConnectorSpec, OptionSpec
 from store.sources import create_source, delete_source, get_source, list_sources, options_of, run_source_now, update_source
 
 router = APIRouter(tags=["sources"], route_class=Route, responses=problems(*EVERY_CALL))
@@ -29,7 +29,9 @@ class SourceIn(Body):
 class SourceChange(Body):
     name: Name | None = Field(default=None, description="Only of one that has brought no feedback yet: feedback is known by it.")
     options: dict[str, str] | None = Field(
-        default=None, max_length=50, description="Replaces all options; a secret one that is left out is kept."
+        default=None,
+        max_length=50,
+        description="Replaces all options; a secret one that is left out is kept, unless it would go to a new address.",
     )
     every_seconds: int | None = Field(default=None, ge=OFTENEST, le=SELDOMEST)
     enabled: bool | None = None
@@ -122,6 +124,7 @@ def change_source(source_id: str, body: SourceChange, caller: Manager, services:
         if body.options is not None:
             kept = {name: value for name, value in options_of(connection, old, services.vault).items() if name in secret_names(spec)}
             spec.check(kept | body.options)
+            check_kept_secrets(spec, old.options, body.options, [name for name, value in kept.items() if value.strip()])
         source = update_source(
             connection,
             caller.workspace_id,
@@ -169,6 +172,18 @@ def known_connector(connectors: Mapping[str, ConnectorSpec], name: str) -> Conne
     if name not in connectors:
         raise InvalidInput(f"unknown connector {name[:40]!r}; valid are {', '.join(sorted(connectors))}", field="connector")
     return connectors[name]
+
+
+def check_kept_secrets(spec: ConnectorSpec, before: Mapping[str, str], after: Mapping[str, str], kept: Iterable[str]) -> None:
+    """Raises InvalidInput for a kept secret that would go to another receiver than it was given for: whoever names one could read it."""
+    receivers = [option for option in spec.options if option.receives_secrets]
+    if any(value_of(option, before) != value_of(option, after) for option in receivers):
+        for name in sorted(set(kept) - after.keys()):
+            raise InvalidInput(f"give {name} again: it is not sent to a new address unasked", field=name)
+
+
+def value_of(option: OptionSpec, options: Mapping[str, str]) -> str | None:
+    return options.get(option.name, "").strip() or option.default
 
 
 def secret_names(spec: ConnectorSpec) -> frozenset[str]:

@@ -22,7 +22,7 @@ class Mastodon:
     name = "mastodon"
     description = "Public posts under hashtags on a Mastodon server"
     options = (
-        OptionSpec("server", "Address of the server", required=True, example="https://mastodon.social"),
+        OptionSpec("server", "Address of the server", required=True, example="https://mastodon.social", receives_secrets=True),
         OptionSpec("hashtags", "Hashtags without #, comma separated", required=True, example="koe, voiceofcustomer"),
         OptionSpec("token", "Access token with read:statuses, for servers that ask for one", secret=True),
     )

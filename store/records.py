@@ -508,7 +508,10 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class OptionSpec:
-    """One setting of a connector, described as data so that the API and the command line can show and check it."""
+    """One setting of a connector, described as data so that the API and the command line can show and check it.
+
+    `receives_secrets`: the secret ones are sent to the address that it names.
+    """
 
     name: str
     description: str
@@ -516,6 +519,7 @@ class OptionSpec:
     secret: bool = False
     default: str | None = None
     example: str | None = None
+    receives_secrets: bool = False
 
 
 @dataclass(frozen=True, slots=True)

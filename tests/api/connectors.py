@@ -17,7 +17,11 @@ CONNECTORS = {
     "feed": ConnectorSpec(
         name="feed",
         description="A feed of reviews.",
-        options=(OptionSpec("url", "Where it is.", required=True), OptionSpec("token", "Who asks.", secret=True)),
+        options=(
+            OptionSpec("url", "Where it is.", required=True, receives_secrets=True),
+            OptionSpec("token", "Who asks.", secret=True),
+            OptionSpec("section", "Which part of it."),
+        ),
         every_seconds=900,
         check=check,
     )

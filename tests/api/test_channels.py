@@ -222,6 +222,40 @@ def test_port_and_security_that_are_taken_away_are_the_usual_ones_again(api: Cli
     assert (changed.json()["options"]["port"], changed.json()["options"]["security"]) == (587, "starttls")
 
 
+@pytest.mark.parametrize(
+    ("body", "change", "secret"),
+    [
+        (PAGERDUTY, {"api_url": "https://elsewhere.example.invalid/"}, "routing_key"),
+        (SLACK, {"api_url": "https://elsewhere.example.invalid/"}, "token"),
+        (SLACK | {"api_url": "https://slack.example.invalid/"}, {"api_url": None}, "token"),
+        (EMAIL, {"host": "elsewhere.example.invalid"}, "password"),
+        (EMAIL, {"port": 2525}, "password"),
+        (EMAIL | {"security": "tls"}, {"security": "starttls"}, "password"),
+    ],
+)
+def test_a_secret_is_not_sent_to_a_new_address_unasked(
+    api: Client, body: dict[str, object], change: dict[str, object], secret: str
+) -> None:
+    api.post("/v1/channels", json=body)
+    before = api.get("/v1/channels/1").json()
+    answer = api.patch("/v1/channels/1", json=change)
+    assert (answer.status_code, answer.json()["errors"]) == (
+        422,
+        [{"field": secret, "message": f"give {secret} again: it is not sent to a new address unasked"}],
+    )
+    assert api.get("/v1/channels/1").json() == before
+    assert api.patch("/v1/channels/1", json=change | {secret: body[secret]}).status_code == 200
+
+
+def test_what_has_no_secret_for_it_and_what_stays_where_it_is_moves_freely(api: Client) -> None:
+    api.post("/v1/channels", json=EMAIL)
+    assert api.patch("/v1/channels/1", json={"host": EMAIL["host"], "port": None, "name": "same"}).status_code == 200
+    assert api.patch("/v1/channels/1", json={"host": "elsewhere.example.invalid", "username": None, "password": None}).status_code == 200
+    assert api.patch("/v1/channels/1", json={"host": "other.example.invalid", "port": 25}).status_code == 200
+    api.post("/v1/channels", json=HOOK)
+    assert api.patch("/v1/channels/2", json={"url": "https://other.example.invalid/"}).status_code == 200
+
+
 def test_a_test_answers_what_the_receiver_said(api: Client, database: Database) -> None:
     api.post("/v1/channels", json=HOOK)
     asked = api.begin("POST", "/v1/channels/1/test")

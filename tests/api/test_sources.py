@@ -19,6 +19,7 @@ def test_connectors_say_what_they_need(api: Client) -> None:
     assert [(option["name"], option["required"], option["secret"]) for option in feed["options"]] == [
         ("url", True, False),
         ("token", False, True),
+        ("section", False, False),
     ]
 
 
@@ -44,12 +45,28 @@ def test_a_secret_is_sealed_and_never_shown(api: Client, database: Database) -> 
 
 def test_a_secret_that_is_left_out_of_a_change_is_kept(api: Client, database: Database) -> None:
     api.post("/v1/sources", json=FEED)
-    assert api.patch("/v1/sources/1", json={"options": {"url": "https://example.com/other"}}).json()["options"] == {
-        "url": "https://example.com/other"
-    }
+    other = {"url": "https://example.com/feed", "section": "other"}
+    assert api.patch("/v1/sources/1", json={"options": other}).json()["options"] == other
     with database.read() as connection:
         source = get_source(connection, "1", "1")
         assert options_of(connection, source, Vault("a secret for tests alone"))["token"] == "t0p-secret"
+
+
+def test_a_secret_is_not_sent_to_a_new_address_unasked(api: Client, database: Database) -> None:
+    api.post("/v1/sources", json=FEED)
+    moved = {"url": "https://elsewhere.example.com/feed"}
+    answer = api.patch("/v1/sources/1", json={"options": moved})
+    assert (answer.status_code, answer.json()["errors"]) == (
+        422,
+        [{"field": "token", "message": "give token again: it is not sent to a new address unasked"}],
+    )
+    assert api.get("/v1/sources/1").json()["options"] == {"url": "https://example.com/feed"}
+    assert api.patch("/v1/sources/1", json={"options": moved | {"token": "t0p-secret"}}).json()["options"] == moved
+
+
+def test_a_source_without_a_secret_moves_freely(api: Client) -> None:
+    api.post("/v1/sources", json=FEED | {"options": {"url": "https://example.com/feed"}})
+    assert api.patch("/v1/sources/1", json={"options": {"url": "https://elsewhere.example.com/feed"}}).status_code == 200
 
 
 def test_running_and_status(api: Client, nudges: list[Stage]) -> None:

@@ -157,6 +157,11 @@ def test_refuses_unknown_and_missing_options_by_name(connector: str, world: Worl
                 specs()[connector].check({**world.options, option.name: " "})
 
 
+def test_a_connector_with_a_secret_says_where_it_is_sent(connector: str) -> None:
+    options = connector_named(connector).options
+    assert any(option.secret for option in options) == any(option.receives_secrets for option in options)
+
+
 def test_secrets_show_nowhere(connector: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:
     secrets = {option.name: SECRET for option in connector_named(connector).options if option.secret}
     assert SECRET not in repr(filled_options(connector_named(connector), {**world.options, **secrets}))
