@@ -21,7 +21,7 @@ from api.schemas import EVERY_CALL, Out, problems
 from api.services import Services, With
 from core.errors import InvalidInput
 from store.imports import append_bytes, complete_upload, create_import, delete_import, get_import, list_imports
-from store.intake import FIELDS
+from store.intake import check_mapping
 from store.records import Import
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=Route, responses=problems(*EVERY_CALL))
@@ -204,18 +204,13 @@ class Upload:
 
 
 def read_mapping(text: str | None) -> dict[str, str]:
-    """Column -> field. Raises InvalidInput for anything but an object of texts whose fields exist."""
+    """Column -> field, as the reader of the file will take it. Raises InvalidInput for what it would refuse."""
     if text is None or not text.strip():
         return {}
     value = parse_json(text.encode("utf-8", "replace"), field="mapping")
     if not isinstance(value, dict) or len(value) > 500:
         raise InvalidInput('mapping must be an object such as {"Comment": "text", "Plan": "attributes.plan", "Row": ""}', field="mapping")
-    for column, field in value.items():
-        if not isinstance(field, str) or (field and field.split(".")[0] not in FIELDS):
-            raise InvalidInput(
-                f"mapping of {column[:40]!r}: valid are {', '.join(FIELDS)}, attributes.<name>, or '' to ignore it", field="mapping"
-            )
-    return {column: field for column, field in value.items() if isinstance(field, str)}
+    return check_mapping(value)
 
 
 @router.get("", summary="All imports, newest first")

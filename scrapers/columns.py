@@ -10,24 +10,27 @@ from pathlib import Path
 
 from core.errors import InvalidInput
 from scrapers.cells import DEFAULT_SCALE, Cell, attribute_cell, number_cell, rating_cell, short_cell, text_cell, time_cell
-from store.intake import FUTURE_ALLOWED, LONGEST_ATTRIBUTE_NAME, MOST_ATTRIBUTES, feedback_from_fields
+from store.intake import (
+    ALIASES,
+    FUTURE_ALLOWED,
+    LONGEST_ATTRIBUTE_NAME,
+    MOST_ATTRIBUTES,
+    SCALED,
+    TARGETS,
+    check_mapping,
+    feedback_from_fields,
+)
 
 Cells = Mapping[str, Cell]
 Convert = Callable[[Cell], object]
 
 _NAMES = json.loads((Path(__file__).parent / "header_names.json").read_text(encoding="utf-8"))
-NESTED = {"author": ("id", "name", "followers"), "rating": ("value", "scale"), "scores": ("nps", "csat", "ces")}
-PLAIN = ("text", "created_at", "external_id", "source", "title", "url", "language", "country", "kind", "question", "product", "parent_id")
-TARGETS = (*PLAIN, *(f"{name}.{part}" for name, parts in NESTED.items() for part in parts))
-"""What a column can be mapped to, beside `attributes.NAME`, `rating/10` (a rating out of ten) and "" (ignored)."""
-ALIASES = {"author": "author.name", "rating": "rating.value", "nps": "scores.nps", "csat": "scores.csat", "ces": "scores.ces"}
 TESTED = frozenset(
     {"url", "language", "country", "kind", "author.followers", "rating.value", "rating.scale", "scores.nps", "scores.csat", "scores.ces"}
 )
 """A guess for these must fit what the column holds: a "language" of "English" or a "score" of 87 becomes an attribute instead."""
 LEAST_FIT = 0.8
 NAMELESS = re.compile(r"\(\d+\)")
-_SCALED = re.compile(r"rating/(\d+(?:\.\d+)?)")
 _FAR = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -49,15 +52,15 @@ class Columns:
     def of(cls, columns: Sequence[str], samples: Sequence[Cells] = (), given: Mapping[str, str] | None = None) -> "Columns":
         """`given` wins over the guess for the columns it names. Raises InvalidInput for targets there are not, or that two share."""
         self = cls()
-        for column, target in (given or {}).items():
-            self._add(column, _checked_target(column, target))
+        for column, target in check_mapping(given or {}).items():
+            self._add(column, target)
         self.learn(columns, samples)
         return self
 
     def learn(self, columns: Iterable[str], samples: Sequence[Cells]) -> None:
         """Guess what columns hold that are not known yet."""
         new = [column for column in columns if column not in self.mapping]
-        guessed = _by_name(new, {"rating.value" if _SCALED.fullmatch(target) else target for target in self.mapping.values()})
+        guessed = _by_name(new, {"rating.value" if SCALED.fullmatch(target) else target for target in self.mapping.values()})
         for column in new:
             target = guessed.get(column, "")
             if target and ("." in column or target not in TESTED or fits(target, [row.get(column) for row in samples])):
@@ -106,14 +109,11 @@ class Columns:
         return found
 
     def _add(self, column: str, target: str) -> None:
-        if target and target in self.mapping.values():
-            other = next(name for name, value in self.mapping.items() if value == target)
-            raise InvalidInput(f"columns {other!r} and {column!r} are both mapped to {target}; map one of them elsewhere", field="mapping")
         self.mapping[column] = target
         if not target:
             self.ignored[column] = "the mapping says so"
             return
-        if scaled := _SCALED.fullmatch(target):
+        if scaled := SCALED.fullmatch(target):
             self.scale, target = float(scaled[1]), "rating.value"
         parent, _, name = target.rpartition(".") if not target.startswith("attributes.") else ("attributes", ".", target[11:])
         self.steps[column] = (parent, name, _converter(target))
@@ -180,20 +180,6 @@ def _own_name(column: str) -> str:
 def _ends_like_text(column: str) -> bool:
     words = re.findall(r"[^\W_]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).casefold())
     return bool(words) and words[-1] in _TEXT_ENDINGS and not _NOT_THE_CUSTOMER & set(words)
-
-
-def _checked_target(column: str, target: str) -> str:
-    name = target.strip()
-    name = ALIASES.get(name, name)
-    if not name or name in TARGETS:
-        return name
-    scaled = _SCALED.fullmatch(name)
-    if scaled and 0 < float(scaled[1]) <= 1000:
-        return name
-    if name.startswith("attributes.") and 0 < len(name[11:].strip()) <= LONGEST_ATTRIBUTE_NAME and name.isprintable():
-        return name
-    valid = f"{', '.join((*TARGETS, *ALIASES))}, rating/10 for a rating out of ten, attributes.NAME, or nothing to ignore the column"
-    raise InvalidInput(f"column {column[:40]!r} is mapped to {target[:40]!r}, which is no field; fields are {valid}", field="mapping")
 
 
 def _converter(target: str) -> Convert:

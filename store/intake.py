@@ -16,6 +16,14 @@ FIELDS = (
     "product", "attributes", "parent_id",
 )  # fmt: skip
 """Names of DESIGN's contract; any other name is refused."""
+PARTS = {"author": ("id", "name", "followers"), "rating": ("value", "scale"), "scores": ("nps", "csat", "ces")}
+TARGETS = (
+    *(name for name in FIELDS if name not in PARTS and name != "attributes"),
+    *(f"{name}.{part}" for name, parts in PARTS.items() for part in parts),
+)
+"""What a column of a file can be mapped to, beside `attributes.NAME`, `rating/10` (a rating out of ten) and "" (ignored)."""
+ALIASES = {"author": "author.name", "rating": "rating.value", "nps": "scores.nps", "csat": "scores.csat", "ces": "scores.ces"}
+SCALED = re.compile(r"rating/(\d+(?:\.\d+)?)", re.ASCII)
 LONGEST = {
     "external_id": 256, "source": 100, "title": 500, "author.id": 256, "author.name": 256, "url": 2000, "question": 1000, "product": 256,
     "parent_id": 256,
@@ -70,6 +78,38 @@ def feedback_from_fields(fields: Mapping[str, object], *, now: datetime, default
         attributes=_attributes(_mapping(fields, "attributes")),
         parent_id=_short(fields, "parent_id"),
     )
+
+
+def check_mapping(mapping: Mapping[str, object]) -> dict[str, str]:
+    """Column of a file -> one of TARGETS, `attributes.NAME`, `rating/N` or "": what the reader of the file makes of `mapping`.
+
+    Raises InvalidInput (field = mapping) for a target that there is not, naming those there are, and for one that two columns share.
+    """
+    checked: dict[str, str] = {}
+    holders: dict[str, str] = {}
+    for column, given in mapping.items():
+        target = checked[column] = _target(column, given)
+        held = "rating.value" if SCALED.fullmatch(target) else target
+        if held and (other := holders.setdefault(held, column)) != column:
+            raise InvalidInput(
+                f"columns {_shown(other)} and {_shown(column)} are both mapped to {held}; map one of them elsewhere", field="mapping"
+            )
+    return checked
+
+
+def _target(column: str, given: object) -> str:
+    name = given.strip() if isinstance(given, str) else "?"
+    name = ALIASES.get(name, name)
+    if not name or name in TARGETS:
+        return name
+    if (scaled := SCALED.fullmatch(name)) and 0 < float(scaled[1]) <= LARGEST_SCALE:
+        return name
+    attribute = name.removeprefix("attributes.").strip()
+    if name.startswith("attributes.") and 0 < len(attribute) <= LONGEST_ATTRIBUTE_NAME and attribute.isprintable():
+        return f"attributes.{attribute}"
+    valid = f"{', '.join((*TARGETS, *ALIASES))}, rating/10 for a rating out of ten, attributes.NAME, or nothing to ignore the column"
+    shown = _shown(given) if isinstance(given, str) else "something that is no text"
+    raise InvalidInput(f"column {_shown(column)} is mapped to {shown}, which is no field; valid are {valid}", field="mapping")
 
 
 def storable(text: str) -> str:
@@ -137,7 +177,7 @@ def _mapping(fields: Mapping[str, object], name: str) -> Mapping[str, object]:
         return {}
     if not isinstance(value, Mapping):
         raise InvalidInput(f"{name} must be an object such as {_EXAMPLES[name]}, not {_kind_of(value)}", field=name)
-    known = _PARTS.get(name)
+    known = PARTS.get(name)
     for part in value:
         if known is not None and part not in known:
             raise InvalidInput(f"unknown field {_shown(f'{name}.{part}')}; known are {', '.join(f'{name}.{k}' for k in known)}", field=name)
@@ -150,7 +190,6 @@ _EXAMPLES = {
     "scores": '{"nps": 9, "csat": 4, "ces": 6}',
     "attributes": '{"plan": "pro"}',
 }
-_PARTS = {"author": ("id", "name", "followers"), "rating": ("value", "scale"), "scores": ("nps", "csat", "ces")}
 
 
 def _author(parts: Mapping[str, object]) -> Author | None:

@@ -85,6 +85,30 @@ def test_what_is_no_upload_is_told_why_and_leaves_nothing(api: Client, options: 
     assert api.get("/v1/imports").json()["data"] == []
 
 
+@pytest.mark.parametrize("target", ["scores", "attributes", "attributes.", "text.foo", "author.email", "rating/0", "rating/ten"])
+def test_a_mapping_that_the_reader_would_refuse_is_refused_before_the_file_is_taken(api: Client, target: str) -> None:
+    options: dict[str, Any] = {"params": {"filename": "a.csv", "mapping": json.dumps({"Plan": target})}, "headers": PLAIN}
+    answer = api.post("/v1/imports", content=CSV, **options)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "mapping")
+    assert (repr(target) in answer.json()["detail"], "author.name" in answer.json()["detail"]) == (True, True)
+    assert api.get("/v1/imports").json()["data"] == []
+
+
+def test_two_columns_of_one_field_are_refused(api: Client) -> None:
+    for mapping in ({"Comment": "text", "Plan": "text"}, {"Comment": "rating/10", "Plan": "rating"}):
+        answer = api.post("/v1/imports", content=CSV, params={"filename": "a.csv", "mapping": json.dumps(mapping)}, headers=PLAIN)
+        assert (answer.status_code, "'Comment' and 'Plan' are both mapped to" in answer.json()["detail"]) == (422, True)
+
+
+def test_a_mapping_that_the_reader_takes_is_taken(api: Client) -> None:
+    mapping = {"Stars": "rating/10", "NPS": "nps", "Who": "author", "Plan": " attributes.plan", "Row": ""}
+    answer = api.post("/v1/imports", content=CSV, params={"filename": "a.csv", "mapping": json.dumps(mapping)}, headers=PLAIN)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["mapping"] == {
+        "Stars": "rating/10", "NPS": "scores.nps", "Who": "author.name", "Plan": "attributes.plan", "Row": "",
+    }  # fmt: skip
+
+
 def test_a_form_that_is_cut_off_leaves_nothing(api: Client) -> None:
     body = b'--X\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + CSV
     answer = api.post("/v1/imports", content=body, headers={"Content-Type": "multipart/form-data; boundary=X"})

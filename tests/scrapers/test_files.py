@@ -418,7 +418,7 @@ def test_a_mapping_that_was_guessed_can_be_given_back() -> None:
 @pytest.mark.parametrize(
     ("mapping", "says"),
     [
-        ({"a": "stars"}, "fields are text, created_at"),
+        ({"a": "stars"}, "valid are text, created_at"),
         ({"a": "attributes."}, "attributes.NAME"),
         ({"a": "rating/0"}, "rating/10"),
         ({"a": "text", "b": "text"}, "both mapped to text"),
