@@ -1,6 +1,6 @@
 """/v1/rules: what a workspace wants to hear of; a rule that could never fire is refused with what would be valid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Response
@@ -144,25 +144,40 @@ def show_rule(rule_id: str, caller: Reader, services: With) -> RuleOut:
 
 @router.patch("/{rule_id}", summary="Change a rule, or switch it off", responses=problems(404, 409, 413, 415))
 def change_rule(rule_id: str, body: RuleChange, caller: Manager, services: With) -> RuleOut:
+    """What is watched is checked when the change touches it or switches the rule on: one whose brand is gone can still be switched off."""
     with services.database.write() as connection:
-        merged = merge(fields_of(get_rule(connection, caller.workspace_id, rule_id)), body)
-        checked = check_rule(connection, services, caller.workspace_id, merged)
-        check_channels(connection, caller.workspace_id, merged.channels)
+        old = get_rule(connection, caller.workspace_id, rule_id)
+        merged = merge(fields_of(old), body)
+        if body.channels is not None:
+            check_channels(connection, caller.workspace_id, merged.channels)
+        wanted = replace(old, name=merged.name, channels=tuple(merged.channels), enabled=merged.enabled)
+        if names_given(body) - BESIDE_THE_WATCH or (wanted.enabled and not old.enabled):
+            checked = check_rule(connection, services, caller.workspace_id, merged)
+            wanted = replace(
+                wanted,
+                measure=checked.measure,
+                scope=checked.scope,
+                split_by=checked.split_by,
+                window_minutes=checked.window_minutes,
+                sensitivity=checked.config.sensitivity,
+                least=merged.least,
+                options=checked.options,
+            )
         rule = update_rule(
             connection,
             caller.workspace_id,
             rule_id,
-            name=merged.name,
-            measure=checked.measure,
-            scope=checked.scope,
-            split_by=checked.split_by,
-            window_minutes=checked.window_minutes,
-            sensitivity=checked.config.sensitivity,
-            least=merged.least,
-            channels=merged.channels,
-            enabled=merged.enabled,
+            name=wanted.name,
+            measure=wanted.measure,
+            scope=wanted.scope,
+            split_by=wanted.split_by,
+            window_minutes=wanted.window_minutes,
+            sensitivity=wanted.sensitivity,
+            least=wanted.least,
+            channels=wanted.channels,
+            enabled=wanted.enabled,
             now=services.clock(),
-            options=checked.options,
+            options=wanted.options,
         )
     return shown(rule)
 
@@ -176,11 +191,18 @@ def remove_rule(rule_id: str, caller: Manager, services: With) -> None:
 
 
 ONE_OF = ("budget", "sensitivity", "threshold")
+BESIDE_THE_WATCH = frozenset({"name", "channels", "enabled"})
+"""Fields of a rule that say nothing of what it watches."""
+
+
+def names_given(change: RuleFields) -> set[str]:
+    """Fields that a change changes; null is one left out."""
+    return {name for name in change.model_fields_set if getattr(change, name) is not None}
 
 
 def merge(old: RuleIn, change: RuleFields) -> RuleIn:
     """`old` with what the change says; of budget, sensitivity and threshold one replaces the others."""
-    given = {name: getattr(change, name) for name in change.model_fields_set if getattr(change, name) is not None}
+    given = {name: getattr(change, name) for name in names_given(change)}
     if set(given) & set(ONE_OF):
         given = dict.fromkeys(ONE_OF) | given
     if "window_minutes" in given and "windows" not in given:

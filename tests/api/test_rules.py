@@ -73,6 +73,23 @@ def test_rules_are_listed_and_deleted(api: Client) -> None:
     ]
 
 
+def test_a_rule_whose_topic_is_gone_can_still_be_renamed_and_switched_off(api: Client) -> None:
+    channel = api.post("/v1/channels", json={"name": "on-call", "url": "https://hooks.example.invalid/koe"}).json()["id"]
+    rule = make(api, scope={"topic": "delivery"}, channels=[channel], threshold=5.0)
+    assert api.request("PUT", "/v1/taxonomy/hidden", json={"hidden": ["delivery"]}).status_code == 200
+    changes: list[dict[str, Any]] = [{"name": "old"}, {"channels": [], "budget": None}, {"enabled": False}]
+    for change in changes:
+        answer = api.patch("/v1/rules/1", json=change)
+        assert answer.status_code == 200, answer.text
+    assert api.get("/v1/rules/1").json() == rule | {"name": "old", "channels": [], "enabled": False}
+    assert [api.patch("/v1/rules/1", json=change).json()["errors"][0]["field"] for change in ({"enabled": True}, {"least": 9})] == [
+        "scope.topic",
+        "scope.topic",
+    ]
+    assert api.patch("/v1/rules/1", json={"channels": ["9"]}).json()["errors"][0]["field"] == "channels"
+    assert api.patch("/v1/rules/1", json={"scope": {}, "enabled": True}).json()["enabled"] is True
+
+
 def test_a_name_is_taken_once(api: Client) -> None:
     make(api)
     answer = api.post("/v1/rules", json={"name": "complaints"})
