@@ -12,6 +12,7 @@ from api.route import Route
 from api.schemas import EVERY_CALL, Body, Name, Out, problems
 from api.services import With
 from store.brands import create_brand, delete_brand, get_brand, list_brands, update_brand
+from store.uses import check_brand_unused
 
 router = APIRouter(prefix="/v1/brands", tags=["brands"], route_class=Route, responses=problems(*EVERY_CALL))
 BrandQuery = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
@@ -73,8 +74,10 @@ def change_brand(brand_id: str, body: BrandChange, caller: Manager, services: Wi
     return BrandOut.model_validate(brand)
 
 
-@router.delete("/{brand_id}", status_code=204, response_class=Response, summary="Delete a brand", responses=problems(404))
+@router.delete("/{brand_id}", status_code=204, response_class=Response, summary="Delete a brand", responses=problems(404, 409))
 def remove_brand(brand_id: str, caller: Manager, services: With) -> None:
+    """Not one that an enabled rule names."""
     with services.database.write() as connection:
+        check_brand_unused(connection, caller.workspace_id, brand_id)
         delete_brand(connection, caller.workspace_id, brand_id)
     services.nudge("roll_up")

@@ -10,6 +10,7 @@ from api.route import Route
 from api.schemas import EVERY_CALL, Body, Out, problems
 from api.services import With
 from insights.seasons import check_country, check_zone
+from store.uses import check_dimensions_unused
 from store.workspaces import LEAST_BUDGET, MOST_BUDGET, get_workspace, set_customs, set_dimensions
 
 router = APIRouter(prefix="/v1/workspace", tags=["workspace"], route_class=Route, responses=problems(*EVERY_CALL))
@@ -42,11 +43,12 @@ def show_workspace(caller: Reader, services: With) -> WorkspaceOut:
         return WorkspaceOut.model_validate(get_workspace(connection, caller.workspace_id))
 
 
-@router.patch("", summary="Name the attributes to count by, and whose hours and holidays count", responses=problems(413, 415))
+@router.patch("", summary="Name the attributes to count by, and whose hours and holidays count", responses=problems(409, 413, 415))
 def change_workspace(body: WorkspaceChange, caller: Manager, services: With) -> WorkspaceOut:
     with services.database.write() as connection:
         workspace = get_workspace(connection, caller.workspace_id)
         if body.dimensions is not None:
+            check_dimensions_unused(connection, caller.workspace_id, body.dimensions)
             workspace = set_dimensions(connection, caller.workspace_id, body.dimensions, services.clock())
         if {"timezone", "country", "budget"} & body.model_fields_set:
             country = workspace.country if body.country is None else body.country or None

@@ -238,6 +238,7 @@ def dimensions(
     as_json: AsJson = False,
 ) -> None:
     """Say which attributes trends can be grouped by; all stored feedback is counted again by the workers."""
+    from store.uses import check_dimensions_unused
     from store.workspaces import set_dimensions
 
     if names and clear:
@@ -245,6 +246,7 @@ def dimensions(
     database, tenant, now = _open(workspace)
     if names or clear:
         with database.write() as connection:
+            check_dimensions_unused(connection, tenant.id, names or [])
             tenant = set_dimensions(connection, tenant.id, names or [], now)
     if as_json:
         say_json(list(tenant.dimensions))

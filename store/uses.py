@@ -1,16 +1,22 @@
-"""Who counts on a channel or a schedule: what is named here is not deleted, for a page would reach nobody and nobody would know."""
+"""Who counts on a channel, schedule, brand or dimension: what is named is not deleted, for no page would come and nobody would know."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from core.errors import Conflict
+from store.brands import get_brand
 from store.channels import get_channel
+from store.dimensions import ATTRIBUTE
 from store.on_call import get_schedule, list_schedules, quiet_hours_of
 from store.policies import list_policies
+from store.records import Rule
 from store.rules import list_rules
+from store.workspaces import get_workspace
 
 MOST_NAMED = 5
+SWITCH_OFF = 'or switch the rule off: PATCH /v1/rules/ID with {"enabled": false}'
 
 
 def check_channel_unused(connection: Connection, workspace_id: str, channel_id: str, now: datetime) -> None:
@@ -38,6 +44,27 @@ def check_schedule_unused(connection: Connection, workspace_id: str, schedule_id
     policies = list_policies(connection, workspace_id)
     users = [f"policy {one.name!r}" for one in policies if any(schedule.id in step.schedules for step in one.steps)]
     _refuse(users, f"schedule {schedule.name!r}", "or put other channels into its rotation")
+
+
+def check_brand_unused(connection: Connection, workspace_id: str, brand_id: str) -> None:
+    """Raises NotFound; Conflict naming the enabled rules that watch it alone, or among others."""
+    brand = get_brand(connection, workspace_id, brand_id)
+    rules = _enabled(connection, workspace_id)
+    users = [f"rule {one.name!r}" for one in rules if brand.id in (one.scope.brand, *one.options.only.get("brand", ()))]
+    _refuse(users, f"brand {brand.name!r}", SWITCH_OFF)
+
+
+def check_dimensions_unused(connection: Connection, workspace_id: str, kept: Collection[str]) -> None:
+    """Raises Conflict naming the enabled rules that watch or split by a dimension which is not among those `kept`."""
+    rules = _enabled(connection, workspace_id)
+    for name in get_workspace(connection, workspace_id).dimensions:
+        if name not in kept:
+            users = [f"rule {one.name!r}" for one in rules if name in one.scope.attributes or ATTRIBUTE + name in one.split_by]
+            _refuse(users, f"dimension {name!r}", SWITCH_OFF)
+
+
+def _enabled(connection: Connection, workspace_id: str) -> list[Rule]:
+    return [rule for rule in list_rules(connection, workspace_id) if rule.enabled]
 
 
 def _refuse(users: list[str], what: str, otherwise: str) -> None:

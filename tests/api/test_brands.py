@@ -16,6 +16,24 @@ def test_a_brand_is_made_changed_and_deleted_and_all_is_counted_again(api: Clien
     assert nudges == ["roll_up"] * 3
 
 
+def test_a_brand_that_an_enabled_rule_names_is_not_deleted(api: Client) -> None:
+    api.post("/v1/brands", json=DELTA)
+    api.post("/v1/rules", json={"name": "Delta burns", "scope": {"brand": "1"}})
+    refused = api.delete("/v1/brands/1")
+    assert (refused.status_code, "rule 'Delta burns'" in refused.json()["detail"]) == (409, True)
+    assert api.patch("/v1/rules/1", json={"enabled": False}).status_code == 200
+    assert api.delete("/v1/brands/1").status_code == 204
+    assert api.patch("/v1/rules/1", json={"enabled": True}).status_code == 422
+
+
+def test_a_dimension_that_an_enabled_rule_splits_by_is_kept(api: Client) -> None:
+    api.patch("/v1/workspace", json={"dimensions": ["airline", "tier"]})
+    api.post("/v1/rules", json={"name": "By airline", "split_by": ["attributes.airline"]})
+    refused = api.patch("/v1/workspace", json={"dimensions": ["tier"]})
+    assert (refused.status_code, "rule 'By airline'" in refused.json()["detail"]) == (409, True)
+    assert api.patch("/v1/workspace", json={"dimensions": ["airline"]}).json()["dimensions"] == ["airline"]
+
+
 @pytest.mark.parametrize(
     "query", ["(delta", "delta AND", "planet:earth", '"open', "delta^2 ~", "[1 TO 2]", "/re+/", "(" * 500 + "a" + ")" * 500]
 )

@@ -8,7 +8,10 @@ from core.times import utcnow
 from store.database import Database
 from store.heartbeats import beat
 from store.keys import authenticate
+from store.records import Scope
+from store.rules import create_rule
 from store.workspaces import find_workspace
+from tests.builders import NOW
 from tests.cli.conftest import Koe
 
 
@@ -63,6 +66,19 @@ def test_dimensions_are_set_shown_and_cleared(quick: Koe, stored: Database) -> N
     assert workspace is not None
     assert workspace.dimensions == ("airline", "tier")
     assert quick("dimensions", "--clear").out == "none\n"
+
+
+def test_a_dimension_that_a_rule_watches_is_kept(quick: Koe, stored: Database) -> None:
+    quick("dimensions", "tier")
+    with stored.write() as connection:
+        workspace = find_workspace(connection, "default")
+        assert workspace is not None
+        create_rule(
+            connection, workspace.id, name="tiers", measure="negative", scope=Scope(), split_by=("attributes.tier",), window_minutes=60,
+            sensitivity=1e-4, least=8, channels=(), enabled=True, now=NOW,
+        )  # fmt: skip
+    refused = quick("dimensions", "--clear")
+    assert (refused.code, "dimension 'tier' is used by rule 'tiers'" in refused.err) == (2, True)
 
 
 def test_a_dimension_that_can_be_no_name_is_refused(quick: Koe) -> None:
