@@ -56,8 +56,8 @@ class BacktestRow:
         """The row as COLUMNS names it, ready for a CSV writer."""
         return [
             self.written or self.timestamp.isoformat(),
-            f"{self.value:g}",
-            f"{self.expected:.4g}",
+            exact(self.value),
+            f"{self.expected:.4g}" if self.expected < 1000 else f"{self.expected:.0f}",
             f"{self.score:.4f}",
             str(int(self.alert)),
         ]
@@ -75,6 +75,11 @@ class BacktestOptions:
 
 
 PLAIN = BacktestOptions()
+
+
+def exact(value: float) -> str:
+    """A count as the file may have written it, with every digit."""
+    return str(int(value)) if value == int(value) else repr(value)
 
 
 def read_inputs(lines: Iterable[str]) -> Iterator[BacktestInput]:
@@ -111,8 +116,8 @@ def backtest_rows(rows: Iterable[BacktestInput], options: BacktestOptions = PLAI
         if not 0 <= row.value <= MOST:
             raise InvalidInput(f"{row.written or row.timestamp}: value is {row.value}; valid is {VALID_COUNT}", field="value")
         if options.share and (row.total is None or row.value > row.total):
-            of = "has no total" if row.total is None else f"is more than its total, {row.total:g}"
-            raise InvalidInput(f"{row.written or row.timestamp}: value {row.value:g} {of}; valid is a part of a total", field="total")
+            of = "has no total" if row.total is None else f"is more than its total, {exact(row.total)}"
+            raise InvalidInput(f"{row.written or row.timestamp}: value {exact(row.value)} {of}; valid is a part of a total", field="total")
         seen = past.take(row)
         score = -math.log10(max(seen.p_value, 1e-300)) if seen.ready else 0.0
         yield BacktestRow(row.timestamp, row.value, seen.own_expected, score, past.pages(seen), row.written)

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import InvalidInput
 from core.times import parse_time
-from insights.backtest import BacktestInput, BacktestOptions, backtest_rows, read_inputs
+from insights.backtest import BacktestInput, BacktestOptions, BacktestRow, backtest_rows, read_inputs
 from insights.seasons import Seasons, is_holiday
 from tests.insights.series import noisy
 from tests.shared import shared_file
@@ -129,3 +129,23 @@ def test_a_holiday_is_a_sunday_where_it_is_known() -> None:
     )
     assert sum(row.expected for row in known) > 1.3 * sum(row.expected for row in unknown)
     assert sum(row.score for row in known) < sum(row.score for row in unknown)
+
+
+@pytest.mark.parametrize(
+    ("value", "written", "expected", "shown"),
+    [
+        (1234567.0, "1234567", 1234567.8, "1234568"),
+        (1e12, "1000000000000", 999_999_999_999.6, "1000000000000"),
+        (1234567.25, "1234567.25", 12345.6, "12346"),
+        (0.1, "0.1", 0.12345, "0.1235"),
+        (0.0, "0", 0.0, "0"),
+    ],
+)
+def test_counts_are_written_with_every_digit(value: float, written: str, expected: float, shown: str) -> None:
+    row = BacktestRow(START, value, expected, 0.0, alert=False)
+    assert row.cells()[1:3] == [written, shown]
+
+
+def test_a_refused_count_is_named_with_every_digit() -> None:
+    with pytest.raises(InvalidInput, match="value 1234568 is more than its total, 1234567;"):
+        list(backtest_rows([BacktestInput(START, 1234568, 1234567)], BacktestOptions(share=True)))
