@@ -3,11 +3,14 @@
 import http
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -122,12 +125,13 @@ def answer_koe_error(request: Request, error: Exception) -> Response:
     return problem(kind.status, kind.slug, kind.title, detail, members=members, headers=headers)
 
 
-def answer_validation(_request: Request, error: Exception) -> Response:
+def answer_validation(request: Request, error: Exception) -> Response:
     """The answer to a body or parameters that do not fit the schema; the values themselves are not repeated."""
     if not isinstance(error, RequestValidationError):
         raise error
     kind = KINDS[InvalidInput]
-    faults = [{"field": _place(fault["loc"]), "message": _sentence(fault["type"], fault["msg"])} for fault in error.errors()[:100]]
+    expected = body_of(request)
+    faults = [{"field": _place(fault["loc"]), "message": _sentence(fault, expected)} for fault in error.errors()[:100]]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" if fault["field"] else fault["message"] for fault in faults[:3])
     return problem(kind.status, kind.slug, kind.title, detail or kind.title, members={"errors": faults})
 
@@ -162,8 +166,32 @@ def _place(location: Sequence[object]) -> str:
     return ".".join(str(part)[:80] for part in location[1:])
 
 
-def _sentence(fault: str, message: str) -> str:
-    return "Input should be a JSON object" if fault == "model_attributes_type" else message.removeprefix("Value error, ")
+def _sentence(fault: Mapping[str, Any], expected: object) -> str:
+    if fault["type"] == "model_attributes_type":
+        return "Input should be a JSON object"
+    if fault["type"] == "extra_forbidden" and (names := members_at(expected, fault["loc"][1:-1])):
+        return f"There is no such member; valid are {', '.join(names)}"
+    message: str = fault["msg"]
+    return message.removeprefix("Value error, ")
+
+
+def body_of(request: Request) -> object:
+    """The type that the call of a request reads its body as, None where it reads none."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    return None if body is None else body.field_info.annotation
+
+
+def members_at(kind: object, place: Sequence[object]) -> list[str]:
+    """The names of the members that a type has at a place within it, which leads through members, lists and mappings; [] for no model."""
+    arguments = get_args(kind)
+    if get_origin(kind) in {Union, UnionType, Annotated}:
+        return [name for argument in arguments for name in members_at(argument, place)]
+    if arguments:
+        return members_at(arguments[-1], place[1:]) if place else []
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return []
+    members = {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+    return members_at(members.get(str(place[0])), place[1:]) if place else list(members)
 
 
 def add_error_handlers(app: FastAPI) -> None:

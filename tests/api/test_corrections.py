@@ -79,7 +79,7 @@ def test_corrected_texts_are_fetched_as_lines_for_training(api: Client, stored: 
         ({"topics": [{"id": "weather"}]}, "topics.0.id", "valid are delivery, price"),
         ({"topics": [{"id": "price"}, {"id": "price"}]}, "topics.1.id", "named twice"),
         ({"topics": [{"id": "price", "present": False, "sentiment": "negative"}]}, "topics.0.sentiment", "has no sentiment"),
-        ({"mood": "bad"}, "mood", "not permitted"),
+        ({"mood": "bad"}, "mood", "no such member; valid are sentiment, complaint, language, topics"),
     ],
 )
 def test_names_the_fault_and_what_would_be_valid(api: Client, stored: str, body: object, field: str | None, reason: str) -> None:

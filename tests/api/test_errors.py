@@ -48,6 +48,25 @@ def test_no_body_breaks_a_call(api: Client, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "field", "names"),
+    [
+        ("brands", {"name": "a", "query": "a", "colour": "red"}, "colour", "name, query"),
+        ("rules", {"name": "a", "schedule": [{}, {"day": "mon"}]}, "schedule.1.day", "days, start, end"),
+        ("silences", {"matchers": [{"name": "topic", "value": "x"}]}, "matchers.0.value", "name, op, values"),
+        ("reannotation", {"until": "2026-01-01"}, "until", "since"),
+    ],
+)
+def test_an_unknown_member_is_refused_with_those_there_are(api: Client, path: str, body: dict[str, object], field: str, names: str) -> None:
+    faults = api.post(f"/v1/{path}", json=body).json()["errors"]
+    assert {"field": field, "message": f"There is no such member; valid are {names}"} in faults
+
+
+def test_members_are_named_as_they_are_sent(api: Client) -> None:
+    (fault,) = api.post("/v1/channels", json={"name": "a", "form": "koe@example.com"}).json()["errors"]
+    assert (", from, " in fault["message"], "sender" in fault["message"]) == (True, False)
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("GET", "/v1/export", 404),

@@ -103,7 +103,7 @@ def test_a_name_is_taken_once(api: Client) -> None:
         ({"scope": {"attributes": {"plan": "pro"}}}, "attributes.plan", "PATCH /v1/workspace"),
         ({"scope": {"topic": "weather"}}, "scope.topic", "valid are delivery"),
         ({"scope": {"brand": "Acme"}}, "brand", "there are none"),
-        ({"scope": {"planet": "earth"}}, "scope.planet", "not permitted"),
+        ({"scope": {"planet": "earth"}}, "scope.planet", "no such member; valid are brand, topic, source, language, attributes"),
         ({"scope": {"source": "a"}, "split_by": ["source"]}, "split_by", "nothing to split by"),
         ({"split_by": ["topic", "topic"]}, "split_by", "twice"),
         ({"split_by": ["topic", "source", "language"]}, "split_by", "at most 2 items"),
