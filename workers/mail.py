@@ -44,7 +44,8 @@ def send(outside: Outside, letter: Letter, now: datetime) -> Attempt:
 @contextmanager
 def talk(outside: Outside, letter: Letter) -> Iterator[smtplib.SMTP]:
     """A connection to the server, encrypted and logged in as the channel says. It ends when its time is over, whatever is going on."""
-    host, port, security = letter.option("host"), int(letter.option("port")), letter.option("security")
+    host, port = letter.option("host"), int(letter.option("port"))
+    security = letter.option("security") or "starttls"  # nobody who said nothing asked for none
     context = outside.tls or ssl.create_default_context()
     connection = guarded_socket(host, port, outside.allowed_hosts, timeout=TIME_LIMIT / 2, resolve=outside.resolve)
     server = smtplib.SMTP(local_hostname="localhost", timeout=TIME_LIMIT / 2)
