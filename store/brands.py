@@ -6,11 +6,12 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict, InvalidInput, NotFound
+from core.times import BUCKET
 from store.buckets import touch_all
-from store.dialect import AnyRow, row_id
+from store.dialect import AnyRow, UtcTime, row_id
 from store.query import parse_query
-from store.records import Brand
-from store.tables import brands
+from store.records import Brand, BrandCounts
+from store.tables import brands, touched_buckets
 
 MOST_BRANDS = 50
 """Each is asked of every feedback, and makes counts for every pair of dimensions."""
@@ -28,7 +29,7 @@ def create_brand(connection: Connection, workspace_id: str, *, name: str, query:
             row = connection.execute(insert(brands).returning(brands), values).one()
     except IntegrityError:
         raise Conflict(f"there is a brand named {name!r} already") from None
-    touch_all(connection, workspace)
+    _recount(connection, workspace, row.id)
     return _to_brand(row)
 
 
@@ -52,7 +53,7 @@ def update_brand(connection: Connection, workspace_id: str, brand_id: str, *, na
     before = get_brand(connection, workspace_id, brand_id)
     if query is not None and query != before.query:
         parse_query(query)
-        touch_all(connection, row_id(workspace_id, "workspace"))
+        _recount(connection, row_id(workspace_id, "workspace"), row_id(brand_id, "brand"))
     values = {"name": before.name if name is None else name, "query": before.query if query is None else query}
     try:
         with connection.begin_nested():
@@ -67,6 +68,19 @@ def delete_brand(connection: Connection, workspace_id: str, brand_id: str) -> No
     get_brand(connection, workspace_id, brand_id)
     connection.execute(delete(brands).where(brands.c.id == row_id(brand_id, "brand")))
     touch_all(connection, row_id(workspace_id, "workspace"))
+
+
+def counts_of_brands(connection: Connection, workspace_id: str) -> dict[str, BrandCounts]:
+    """Brand -> which of its counts the query made that it has now: recounting goes newest first, so the old ones are older."""
+    workspace = row_id(workspace_id, "workspace")
+    waiting = (touched_buckets.c.workspace_id == workspace) & (touched_buckets.c.id <= brands.c.last_touch)
+    newest = select(func.max(touched_buckets.c.bucket, type_=UtcTime)).where(waiting).scalar_subquery()
+    found = connection.execute(select(brands.c.id, brands.c.last_touch, newest).where(brands.c.workspace_id == workspace))
+    return {str(one): BrandCounts(change, None if bucket is None else bucket + BUCKET) for one, change, bucket in found}
+
+
+def _recount(connection: Connection, workspace: int, brand: int) -> None:
+    connection.execute(update(brands).where(brands.c.id == brand).values(last_touch=touch_all(connection, workspace)))
 
 
 def _to_brand(row: AnyRow) -> Brand:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, literal, select
+from sqlalchemy import Connection, func, insert, literal, select
 
 from core.times import BUCKET, floor_to
 from store.dialect import unindexed
@@ -26,14 +26,17 @@ def touch(connection: Connection, workspace_id: int, buckets: Iterable[datetime]
         connection.execute(insert(touched_buckets), rows)
 
 
-def touch_all(connection: Connection, workspace_id: int) -> None:
-    """Ask for a recount of everything a workspace has: its brands or dimensions changed.
+def touch_all(connection: Connection, workspace_id: int) -> int | None:
+    """Ask for a recount of everything a workspace has: its brands or dimensions changed. Everything is counted anew once no touch is left
+    up to the one whose id this returns; None when there is nothing to count.
 
     Until the transaction ends nobody counts the workspace: a bucket that is filled meanwhile is then counted by the new brands too.
     """
     lock_workspace(connection, workspace_id)
     every = select(literal(workspace_id), feedback.c.bucket).where(feedback.c.workspace_id == workspace_id).distinct()
     connection.execute(insert(touched_buckets).from_select(["workspace_id", "bucket"], every))
+    last: int | None = connection.scalar(select(func.max(touched_buckets.c.id)).where(touched_buckets.c.workspace_id == workspace_id))
+    return last
 
 
 def touch_later_reposts(connection: Connection, workspace_id: int, changed: Sequence[tuple[int | None, datetime]]) -> None:

@@ -458,6 +458,14 @@ class Brand:
 
 
 @dataclass(frozen=True, slots=True)
+class BrandCounts:
+    """Which counts of a brand its present query made: those from `since` on, None = all. `change`: number of its last change."""
+
+    change: int | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceStatus:
     last_pull_at: datetime | None
     last_success_at: datetime | None

@@ -210,6 +210,7 @@ brands = Table(
     Column("name", Words, nullable=False),
     Column("query", Words, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("last_touch", RowId),
     UniqueConstraint("workspace_id", "name"),
     sqlite_autoincrement=True,
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from core.times import HOUR, floor_to
@@ -20,7 +21,7 @@ from store.rollups import grid
 from store.rules import calibrate_rule
 from store.shapes import hourly_shapes
 from store.workspaces import get_workspace
-from workers.sight import of_a_model
+from workers.sight import brand_since, brands_of, of_a_model
 
 EVERY = timedelta(days=1)
 MOST_WINDOWS = 24 * 7 * 8
@@ -78,13 +79,12 @@ def _counts_of(connection: Connection, rule: Rule, workspace: Workspace, now: da
     since = until - MOST_WINDOWS * width
     split = [name for name in rule.split_by if name not in scope_filters(rule.scope)]
     found = grid(connection, rule.workspace_id, rule.scope, split, rule.measure, (since, until), width)
-    comparable = comparable_since(connection, rule.workspace_id) if counts_by_model(rule) else None
-    watched = [windows for key, windows in found.items() if is_watched(rule.options, split, key)]
+    watched = {key: windows for key, windows in found.items() if is_watched(rule.options, split, key)}
     # A series that never had enough for an alert in all that time is no test that could fail.
-    series = [windows for windows in watched if sum(own for own, _ in windows.values()) >= rule.least][:MOST_SERIES]
-    firsts = beginnings(series, since, width)
-    if comparable is not None:  # the step between two models is no surge, and would be the largest of all
-        firsts = np.maximum(firsts, comparable.timestamp())
+    keys = [key for key, windows in watched.items() if sum(own for own, _ in windows.values()) >= rule.least][:MOST_SERIES]
+    series = [watched[key] for key in keys]
+    # The step between two models, or two queries of a brand, is no surge, and would be the largest of all.
+    firsts = np.maximum(beginnings(series, since, width), _comparable(connection, rule, split, keys))
     replay = replay_all(
         since,
         width,
@@ -94,6 +94,14 @@ def _counts_of(connection: Connection, rule: Rule, workspace: Workspace, now: da
         first_seen=firsts,
     )
     return Replayed(replay, until, firsts.tolist())
+
+
+def _comparable(connection: Connection, rule: Rule, split: Sequence[str], keys: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
+    """Seconds since 1970 from when on each series can be compared with its present."""
+    model = comparable_since(connection, rule.workspace_id) if counts_by_model(rule) else None
+    brands = brands_of(connection, rule)
+    since = [[model, brand_since(brands, dict(zip(split, key, strict=True)).get("brand", rule.scope.brand))] for key in keys]
+    return np.array([max((one.timestamp() for one in some if one is not None), default=-np.inf) for some in since])
 
 
 def _shapes_of(connection: Connection, rule: Rule, workspace: Workspace, now: datetime) -> Replayed:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,11 @@ from insights.severity import severity
 from insights.spikes import Finding, SpikeConfig, finding
 from insights.summary import main_topics, summarize
 from store.alerts import last_ended, open_alerts
+from store.brands import counts_of_brands
 from store.dimensions import filters_scope, scope_filters
 from store.model_changes import comparable_since
 from store.names import named
-from store.records import Alert, AlertFigures, Measure, Rule, Scope
+from store.records import Alert, AlertFigures, BrandCounts, Measure, Rule, Scope
 from store.rollups import Sparse, first_seen, grid, live_totals, series, sums
 from store.workspaces import get_workspace
 from workers.memory import LOOKS_BACK_EVERY, Key, Memory, Past, Watcher
@@ -30,6 +31,8 @@ from workers.reasons import Reasons, reasons
 HISTORY = timedelta(days=28)
 SETTLED = timedelta(hours=2)
 """Rows count as live up to two hours after they were written; what is older does not change any more, and can be learned."""
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""A past that begins then is too short for ever."""
 TALKS_WITHIN = timedelta(days=7)
 """A source that said nothing for longer is no longer missed."""
 FEW = 8
@@ -79,6 +82,7 @@ class Eye:
         self._windows = self._config.windows(self._width)[-1]
         fixed = scope_filters(rule.scope)
         self._split = [name for name in dict.fromkeys(rule.split_by) if name not in fixed]
+        self._brands = brands_of(connection, rule)
 
     def look(self) -> Iterator[Sight]:
         """Every series that may change something: those with enough live feedback, and those with an unresolved alert."""
@@ -143,7 +147,8 @@ class Eye:
         """The past of the rule, learned up to where it does not change any more, with a detector for each of these series."""
         target = self._until - self._width - (SETTLED + self._width - BUCKET) // self._width * self._width
         past = self._memory.past(self._rule.id)
-        of = (replace(self._rule, calibration=None, looked_at=None, channels=(), sensitivity=0.0), self._seasons, self._model_since())
+        plain = replace(self._rule, calibration=None, looked_at=None, channels=(), sensitivity=0.0)
+        of = (plain, self._seasons, self._model_since(), self._brands)
         if past is None or past.of != of or past.frontier > target or self._is_another(past):
             begin = target - HISTORY // self._width * self._width
             past = Past(of, begin, target, self._now)
@@ -204,12 +209,13 @@ class Eye:
         return counts
 
     def _began(self, key: Key) -> datetime | None:
-        """When the history begins that the present can be compared with: a new model starts a new one."""
+        """When the history begins that the present can be compared with: a new model starts a new one, and so does a brand's new query."""
         scope = self._scope(key)
         first = first_seen(self._connection, self._rule.workspace_id, scope)
-        if first is None or not of_a_model(self._rule.measure, scope):
-            return first
-        return max(first, self._model_since() or first)
+        if first is None:
+            return None
+        model = self._model_since() if of_a_model(self._rule.measure, scope) else None
+        return max(first, model or first, brand_since(self._brands, scope.brand) or first)
 
     def _model_since(self) -> datetime | None:
         return comparable_since(self._connection, self._rule.workspace_id)
@@ -278,3 +284,19 @@ def look(
 def of_a_model(measure: Measure, scope: Scope) -> bool:
     """Whether another model would count this series otherwise."""
     return measure not in {"volume", "silence"} or scope.topic is not None or scope.language is not None
+
+
+def brands_of(connection: Connection, rule: Rule) -> Mapping[str, BrandCounts]:
+    """How far the brands that a rule watches are counted; of a rule that watches none, nothing."""
+    fixed = rule.scope.brand
+    if fixed is None and "brand" not in rule.split_by:
+        return {}
+    every = counts_of_brands(connection, rule.workspace_id)
+    return {brand: counts for brand, counts in every.items() if fixed in {None, brand}}
+
+
+def brand_since(brands: Mapping[str, BrandCounts], brand: str | None) -> datetime | None:
+    """From when on the counts of a brand are those of its query; None = all, or it is about none. Those of one that is gone go too."""
+    if brand is None:
+        return None
+    return brands[brand].since if brand in brands else NEVER

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import Connection
 
 from core.errors import Conflict, InvalidInput, NotFound
+from core.times import BUCKET, HOUR
 from store import brands
-from store.brands import create_brand, delete_brand, get_brand, list_brands, update_brand
+from store.brands import counts_of_brands, create_brand, delete_brand, get_brand, list_brands, update_brand
 from store.database import Database
 from store.query import InvalidQuery
 from store.records import Scope, Workspace
@@ -42,6 +43,27 @@ def test_a_changed_query_and_a_deleted_brand_count_everything_again(database: Da
         delete_brand(connection, workspace.id, brand.id)
         assert brand_counts(connection, workspace) == {}
         assert scopes(connection, workspace.id, ["brand"], Scope(), SINCE, NOW) == []
+
+
+def test_tells_from_when_on_a_brand_is_counted_by_its_query(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        ours = create_brand(connection, workspace.id, name="Ours", query="delta", now=NOW)
+        theirs = create_brand(connection, workspace.id, name="Theirs", query="united", now=NOW)
+        texts = [(a_new_feedback("united was late", hours_ago=hours), an_annotation()) for hours in (1, 2, 3)]
+        store_annotated(connection, workspace.id, texts)
+        roll_up_touched(connection, limit=1000, now=NOW)
+        before = counts_of_brands(connection, workspace.id)
+        assert [before[one.id].since for one in (ours, theirs)] == [None, None]
+        update_brand(connection, workspace.id, ours.id, query="united")
+        found = []
+        for _ in range(4):
+            found.append(counts_of_brands(connection, workspace.id)[ours.id].since)
+            assert counts_of_brands(connection, workspace.id)[theirs.id] == before[theirs.id]
+            roll_up_touched(connection, limit=1, now=NOW)
+        assert found == [*(NOW - hours * HOUR + BUCKET for hours in (1, 2, 3)), None]
+        assert counts_of_brands(connection, workspace.id)[ours.id].change != before[ours.id].change
+        store_annotated(connection, workspace.id, [(a_new_feedback("united was late", hours_ago=3), an_annotation())])
+        assert counts_of_brands(connection, workspace.id)[ours.id].since is None
 
 
 def test_a_new_name_counts_nothing_again(database: Database, workspace: Workspace) -> None:

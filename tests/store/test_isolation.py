@@ -129,6 +129,7 @@ READS: dict[str, tuple[Read, object]] = {
     "scopes": (lambda c, w, i: rollups.scopes(c, w, ["topic"], Scope(), DAY_AGO, NOW), []),
     "list_brands": (lambda c, w, i: brands.list_brands(c, w), []),
     "get_brand": (lambda c, w, i: brands.get_brand(c, w, i["brand"]), NotFound),
+    "counts_of_brands": (lambda c, w, i: brands.counts_of_brands(c, w), {}),
     "list_keys": (lambda c, w, i: keys.list_keys(c, w), []),
     "revoke_key": (lambda c, w, i: keys.revoke_key(c, w, i["key"], NOW), NotFound),
     "list_channels": (lambda c, w, i: channels.list_channels(c, w), []),

@@ -12,13 +12,13 @@ from nlp.heads import Calibration
 from store.adaptations import add_adaptation
 from store.alerts import last_ended, list_alerts, resolve_alert, transitions, why_of
 from store.annotations import correct_feedback, save_annotations
-from store.brands import create_brand, delete_brand
+from store.brands import create_brand, delete_brand, update_brand
 from store.database import Database
 from store.deliveries import list_deliveries
 from store.feedback import add_new, get_feedback
 from store.model_changes import comparable_since
-from store.records import Alert, Channel, Labels, NewFeedback, Rule, Scope, Workspace
-from store.rollups import totals
+from store.records import Alert, Brand, Channel, Labels, Measure, NewFeedback, Rule, Scope, Workspace
+from store.rollups import roll_up_touched, totals
 from store.rules import create_rule, delete_rule, update_rule
 from store.secrets import Vault
 from store.workspaces import create_workspace
@@ -27,6 +27,7 @@ from tests.threads import together
 from tests.workers.keywords import KeywordAnnotator
 from workers import annotate, detect, notify, roll_up
 from workers.detect import Detected
+from workers.memory import Memory
 from workers.notify import Told
 
 MINUTE = timedelta(minutes=1)
@@ -81,17 +82,17 @@ def rule(database: Database, workspace: Workspace, channel: Channel) -> Rule:
 
 def a_rule(
     database: Database, workspace: Workspace, *, name: str = "Negative", channels: tuple[str, ...] = (), scope: Scope | None = None,
-    split_by: tuple[str, ...] = (), window_minutes: int = 60, measure: str = "negative", enabled: bool = True,
+    split_by: tuple[str, ...] = (), window_minutes: int = 60, measure: Measure = "negative", enabled: bool = True,
 ) -> Rule:  # fmt: skip
     with database.write() as connection:
         return create_rule(
-            connection, workspace.id, name=name, measure="volume" if measure == "volume" else "negative", scope=scope or Scope(),
-            split_by=split_by, window_minutes=window_minutes, sensitivity=1e-4, least=8, channels=channels, enabled=enabled, now=NOW,
+            connection, workspace.id, name=name, measure=measure, scope=scope or Scope(), split_by=split_by,
+            window_minutes=window_minutes, sensitivity=1e-4, least=8, channels=channels, enabled=enabled, now=NOW,
         )  # fmt: skip
 
 
-def look(database: Database, now: datetime = NOW) -> Detected:
-    return detect.run(database, now=now, topic_names=NAMES)
+def look(database: Database, now: datetime = NOW, *, memory: Memory | None = None) -> Detected:
+    return detect.run(database, now=now, topic_names=NAMES, memory=memory)
 
 
 def look_together(database: Database, now: datetime) -> list[Detected]:
@@ -534,6 +535,84 @@ def test_a_model_of_another_workspace_keeps_nobody_from_being_paged(database: Da
     settle(database)
     assert look(database) == Detected(opened=1)
     assert len(alerts(database, workspace)) == 1
+
+
+def a_busy_week(database: Database, workspace: Workspace) -> None:
+    """Twelve negative texts an hour and another one every other hour for four days, the last of them live."""
+    hours = 4 * 24
+    put(database, workspace, rows(12 * hours, since=NOW - hours * HOUR, minutes=60 * hours - 61), live=False)
+    put(database, workspace, rows(hours // 2, since=NOW - hours * HOUR, minutes=60 * hours - 61, text="parcel"), live=False)
+    put(database, workspace, rows(12, since=NOW - HOUR, minutes=59), live=True)
+    settle(database)
+
+
+def recount_hours(database: Database, hours: int) -> int:
+    """So many, the newest first; how many buckets there were."""
+    with database.write() as connection:
+        return roll_up_touched(connection, limit=12 * hours, now=NOW)
+
+
+def a_brand(database: Database, workspace: Workspace, query: str) -> Brand:
+    with database.write() as connection:
+        return create_brand(connection, workspace.id, name="Ours", query=query, now=NOW)
+
+
+def change(database: Database, workspace: Workspace, brand: Brand, query: str) -> None:
+    with database.write() as connection:
+        update_brand(connection, workspace.id, brand.id, query=query)
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_a_brand_whose_query_was_widened_never_pages(database: Database, workspace: Workspace, split: bool) -> None:  # noqa: FBT001
+    brand = a_brand(database, workspace, "parcel")
+    scope, split_by = (Scope(), ("brand",)) if split else (Scope(brand=brand.id), ())
+    a_rule(database, workspace, name="brand", scope=scope, split_by=split_by, measure="volume")
+    a_busy_week(database, workspace)
+    memory = Memory()
+    assert look(database, memory=memory) == Detected()
+    change(database, workspace, brand, "parcel OR late")
+    assert [look(database, memory=one) for one in (Memory(), memory)] == [Detected()] * 2
+    recount_hours(database, 1)
+    assert [look(database, memory=one) for one in (Memory(), memory)] == [Detected()] * 2
+    while recount_hours(database, 20):
+        assert [look(database, memory=one) for one in (Memory(), memory)] == [Detected()] * 2
+    surge(database, workspace, 100)
+    settle(database)
+    assert look(database, memory=memory) == Detected(opened=1)
+
+
+def test_what_is_remembered_of_a_brand_is_forgotten_when_its_query_changes(database: Database, workspace: Workspace) -> None:
+    brand = a_brand(database, workspace, "late")
+    a_rule(database, workspace, name="brand", scope=Scope(brand=brand.id), measure="silence")
+    a_busy_week(database, workspace)
+    memory = Memory()
+    look(database, memory=memory)
+    change(database, workspace, brand, "parcel")
+    settle(database)
+    assert look(database, memory=memory) == Detected()
+
+
+def test_a_brand_whose_query_was_narrowed_is_not_silent(database: Database, workspace: Workspace) -> None:
+    brand = a_brand(database, workspace, "late")
+    a_rule(database, workspace, name="brand", split_by=("brand",), measure="silence")
+    a_busy_week(database, workspace)
+    assert look(database) == Detected()
+    change(database, workspace, brand, "lost")
+    while recount_hours(database, 20):
+        assert look(database) == Detected()
+
+
+def test_a_brand_that_is_new_or_gone_never_pages(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace, name="more", split_by=("brand",), measure="volume")
+    a_rule(database, workspace, name="none", split_by=("brand",), measure="silence")
+    a_busy_week(database, workspace)
+    brand = a_brand(database, workspace, "late")
+    while recount_hours(database, 20):
+        assert look(database) == Detected()
+    with database.write() as connection:
+        delete_brand(connection, workspace.id, brand.id)
+    while recount_hours(database, 20):
+        assert look(database) == Detected()
 
 
 def test_correcting_what_is_said_of_texts_never_pages(database: Database, workspace: Workspace, rule: Rule) -> None:
