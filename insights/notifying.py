@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from insights.reach import Calendar
-from store.records import SEVERITIES, Alert, AlertGroup, DeliveryEvent, Heard, Policy, Severity, Transition
+from store.records import SEVERITIES, Alert, AlertEvent, AlertGroup, DeliveryEvent, Heard, Policy, Severity, Transition
 
 NEWS: Mapping[str, DeliveryEvent] = {
     "reopened": "alert.reopened",
@@ -37,6 +37,16 @@ class Member:
     def awake(self) -> bool:
         """Whether somebody has to look at it, and nobody does."""
         return self.alert.state == "open" and not self.muted
+
+    @property
+    def joins(self) -> bool:
+        """Whether it is awake since something that was not told yet: it began, came back, or was given back."""
+        return self.awake and any(step.event != "extended" for step in self.pending)
+
+    @property
+    def news(self) -> frozenset[AlertEvent]:
+        """What is to be told of it."""
+        return frozenset(step.event for step in self.pending if step.event in NEWS) if self.awake else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ def plan(view: View, now: datetime) -> Plan:
     news = _news(view.awake)
     if news and now >= _ready_at(view):
         return _tell_news(view, news, shown, now)
-    if news or view.group.told_at is None:
+    if view.group.told_at is None or all(one.joins for one in view.awake):
         return Plan(view.group)
     return _tell_again(view, shown, now)
 
@@ -118,16 +128,19 @@ def _taken(view: View, shown: Sequence[Member]) -> Plan:
 
 def _tell_news(view: View, news: DeliveryEvent, shown: Sequence[Member], now: datetime) -> Plan:
     events = {step.event for one in view.awake for step in one.pending}
-    nobody_was_awake = all(any(step.event != "extended" for step in one.pending) for one in view.awake)
     group = view.group
-    if group.told_at is None or events & AFRESH or nobody_was_awake:
+    if group.told_at is None or events & AFRESH or all(one.joins for one in view.awake):
         group = _first_step(view, now)
-    return _told(view, replace(group, told_at=now), view.reach(group.step, now), news, shown)
+    return _told(view, replace(group, told_at=now, news_at=now), view.reach(group.step, now), news, shown)
 
 
 def _tell_again(view: View, shown: Sequence[Member], now: datetime) -> Plan:
-    """Nothing new, and nobody looks: the next step of the policy, then its repeat interval, then whoever slept until now."""
+    """Nobody looks: the next step of the policy, then its repeat interval, then whoever slept until now.
+
+    News that still waits for its interval is told then all the same.
+    """
     policy, group = view.policy, view.group
+    shown = [one for one in shown if not one.news]
     if policy and group.step < len(policy.steps) and group.step_due_at is not None and now >= group.step_due_at:
         step = policy.steps[group.step]
         reached = view.calendar.reach(step.channels, step.schedules, view.severity, now)
@@ -159,18 +172,18 @@ def _told(
 
 
 def _news(awake: Sequence[Member]) -> DeliveryEvent | None:
-    events = {step.event for one in awake for step in one.pending}
+    events = frozenset[AlertEvent]().union(*(one.news for one in awake))
     return next((told for event, told in NEWS.items() if event in events), None)
 
 
 def _ready_at(view: View) -> datetime:
     """When news may be told: after the group wait at first, after the group interval from then on."""
-    policy, told_at = view.policy, view.group.told_at
+    policy, news_at = view.policy, view.group.news_at
     if policy is None or policy.group_by is None:
         return view.group.opened_at
-    if told_at is None:
+    if news_at is None:
         return view.group.opened_at + timedelta(seconds=policy.group_wait_seconds)
-    return told_at + timedelta(minutes=policy.group_interval_minutes)
+    return news_at + timedelta(minutes=policy.group_interval_minutes)
 
 
 def _first_step(view: View, now: datetime) -> AlertGroup:

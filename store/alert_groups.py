@@ -94,7 +94,7 @@ def listeners_of_groups(connection: Connection, group_ids: Sequence[str]) -> Map
 
 def save_group(connection: Connection, group: AlertGroup) -> None:
     """Keep how far telling a group has come."""
-    values = {"step": group.step, "step_due_at": group.step_due_at, "told_at": group.told_at, "closed_at": group.closed_at}
+    values = {name: getattr(group, name) for name in ("step", "step_due_at", "told_at", "closed_at", "news_at")}
     connection.execute(update(groups).where(groups.c.id == int(group.id)).values(values))
 
 
@@ -133,4 +133,5 @@ def _to_group(row: AnyRow) -> AlertGroup:
         step_due_at=row.step_due_at,
         told_at=row.told_at,
         closed_at=row.closed_at,
+        news_at=row.news_at,
     )

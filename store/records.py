@@ -1033,7 +1033,8 @@ class QuietHours:
 class AlertGroup:
     """Alerts that channels hear of as one, and how far that got. The first of them, `lead`, is the one the receiver knows it by.
 
-    `event`: what a channel hears first; `step`: how many steps of the policy were told; `told_at`: when something was told last.
+    `event`: what a channel hears first; `step`: how many steps of the policy were told; `told_at`: when something was told last;
+    `news_at`: when that was more than a step, a repeat or the end of a night.
     """
 
     id: str
@@ -1046,6 +1047,7 @@ class AlertGroup:
     step_due_at: datetime | None
     told_at: datetime | None
     closed_at: datetime | None
+    news_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

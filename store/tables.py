@@ -576,6 +576,7 @@ alert_groups = Table(
     Column("step_due_at", UtcTime),
     Column("told_at", UtcTime),
     Column("closed_at", UtcTime),
+    Column("news_at", UtcTime),
     Index(
         "uq_alert_groups_open",
         "workspace_id",

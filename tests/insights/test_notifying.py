@@ -230,6 +230,42 @@ def test_alerts_of_one_group_within_the_wait_are_one_notification() -> None:
     assert life.look(NOW + 5.5 * MINUTE) == {"2": "extended"}
 
 
+def a_life_with_news(policy: Policy, **others: Sequence[QuietHours]) -> Life:
+    """A group that was told, and that one more alert joined after two minutes."""
+    life = a_life(policy, always=(), **others)
+    life.look(NOW + MINUTE)
+    life.becomes("opened", NOW + 2 * MINUTE, alert="2")
+    return life
+
+
+def test_news_that_waits_holds_up_no_step_of_the_policy() -> None:
+    life = a_life_with_news(a_policy((0, "2"), (15, "3"), (30, "4"), group_by=(), interval=60))
+    assert life.walk(3 * HOUR) == [
+        (16, {"3": "escalated"}),
+        (31, {"4": "escalated"}),
+        (61, {"2": "extended", "3": "extended", "4": "extended"}),
+    ]
+
+
+def test_news_that_waits_holds_up_no_repeat_and_repeats_do_not_hold_up_the_news() -> None:
+    life = a_life_with_news(a_policy((0, "2"), repeat=20, group_by=(), interval=60))
+    assert life.walk(100 * MINUTE) == [(21, {"2": "repeated"}), (41, {"2": "repeated"}), (61, {"2": "extended"}), (81, {"2": "repeated"})]
+
+
+def test_news_that_waits_does_not_keep_a_page_from_whoever_wakes() -> None:
+    life = a_life_with_news(a_policy((0, "23"), group_by=(), interval=24 * 60), quiet=[asleep("3")])
+    assert life.walk(26 * HOUR, every=HOUR) == [(120, {"3": "opened"}), (1500, {"2": "extended"}), (1560, {"3": "repeated"})]
+
+
+def test_what_was_given_back_does_not_escalate_before_it_is_told() -> None:
+    life = a_life(a_policy((0, "2"), (15, "3"), group_by=(), interval=60), always=())
+    life.look(NOW + MINUTE)
+    for event in ("acknowledged", "unacknowledged"):
+        life.becomes(event, NOW + 2 * MINUTE)
+        life.look(NOW + 2 * MINUTE)
+    assert life.walk(2 * HOUR) == [(61, {"2": "unacknowledged"}), (76, {"3": "escalated"})]
+
+
 def test_a_group_ends_with_its_last_alert() -> None:
     life = a_life(a_policy((0, "2"), group_by=()), always=())
     life.becomes("opened", alert="2")

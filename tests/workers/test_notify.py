@@ -190,6 +190,18 @@ def test_alerts_of_a_group_are_one_notification_that_names_them_all(database: Da
     assert payload["group"][0] == payload["alert"]
 
 
+def test_news_waits_for_its_interval_and_escalation_does_not(database: Database, workspace: Workspace, rule: Rule, second: str) -> None:
+    a_policy(database, workspace, PolicyStep(0, rule.channels, ()), PolicyStep(3, (second,), ()), group_by=("rule",))
+    a_surge(database, rule)
+    notify.run(database, now=NOW)
+    notify.run(database, now=NOW + MINUTE)
+    a_surge(database, rule, "price", now=NOW + 2 * MINUTE)
+    messages = [notify.run(database, now=NOW + minutes * MINUTE).messages for minutes in range(2, 12)]
+    assert messages == [0, 0, 1, 0, 2, 0, 0, 0, 0, 0]
+    assert told(database, workspace)[:2] == [(rule.channels[0], "opened"), (second, "escalated")]
+    assert sorted(told(database, workspace)[2:]) == [(rule.channels[0], "extended"), (second, "extended")]
+
+
 def test_a_notification_says_nothing_of_what_is_silenced(database: Database, workspace: Workspace, rule: Rule) -> None:
     a_policy(database, workspace, PolicyStep(0, rule.channels, ()), group_by=("rule",))
     with database.write() as connection:
