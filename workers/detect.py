@@ -65,6 +65,7 @@ def detect(database: Database, rules: Sequence[Rule], now: datetime, topic_names
     sharing = sum(rule.options.budget_from == "workspace" for rule in rules)
     found: list[Found] = []
     changes: list[str | None] = []
+    looked: list[Rule] = []
     for rule in rules:
         try:
             judged = calibrate.run(database, rule, sharing, now) if calibrate.is_due(rule, now) else rule
@@ -74,10 +75,13 @@ def detect(database: Database, rules: Sequence[Rule], now: datetime, topic_names
             continue
         found += [Found(judged, sight) for sight in sights if sight.alert is None and sight.finding.surging]
         changes += [_save(database, judged, sight, now) for sight in sights if sight.alert is not None]
-        _note(database, rule, now)
+        looked.append(rule)
     with database.read() as connection:
         chosen = choose(connection, rules, found)
     changes += [_save(database, one.rule, one.sight, now) for one in chosen]
+    # Only now: whoever dies before looks at the same moments again, and what was saved already is not saved twice.
+    for rule in looked:
+        _note(database, rule, now)
     return [change for change in changes if change is not None]
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.errors import TransientError
 from store.alerts import list_alerts, why_of
 from store.database import Database
 from store.records import Alert, AlertQuery, Author, NewFeedback, Rule, RuleOptions, Scope, Workspace
@@ -186,6 +187,26 @@ def test_a_surge_that_came_and_went_while_nobody_looked_pages(database: Database
     assert look(database, minutes=6 * 60) == Detected()
     assert look(database, minutes=5 * 60) == Detected()
     assert alerts(database, workspace)[0].started_at == NOW - 10 * MINUTE
+
+
+def test_a_surge_that_came_and_went_pages_though_the_look_that_found_it_was_cut_short(
+    database: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_rule(database, workspace)
+    five_ordinary_days(database, workspace)
+    look(database, minutes=-15)
+    surge(database, workspace)
+    settle(database)
+
+    def no_database(*_: object) -> list[object]:
+        raise TransientError("the database went away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(detect, "choose", no_database)
+        with pytest.raises(TransientError):
+            look(database, minutes=6 * 60)
+    assert look(database, minutes=6 * 60 + 1).opened == 1
+    assert look(database, minutes=6 * 60 + 2) == Detected()
 
 
 def test_ordinary_hours_that_nobody_looked_at_do_not_page(database: Database, workspace: Workspace) -> None:
