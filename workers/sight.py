@@ -17,13 +17,14 @@ from insights.seasons import Seasons
 from insights.severity import severity
 from insights.spikes import Finding, SpikeConfig, finding
 from insights.summary import main_topics, summarize
-from store.alerts import last_ended, open_alerts
+from store.alerts import ended_by_hand, last_ended, open_alerts
 from store.brands import counts_of_brands
 from store.dimensions import filters_scope, scope_filters
 from store.model_changes import comparable_since
 from store.names import named
 from store.records import Alert, AlertFigures, BrandCounts, Measure, Rule, Scope
 from store.rollups import Sparse, first_seen, grid, live_totals, series, sums
+from store.scope import scope_key
 from store.workspaces import get_workspace
 from workers.memory import LOOKS_BACK_EVERY, Key, Memory, Past, Watcher
 from workers.reasons import Reasons, reasons
@@ -83,6 +84,7 @@ class Eye:
         fixed = scope_filters(rule.scope)
         self._split = [name for name in dict.fromkeys(rule.split_by) if name not in fixed]
         self._brands = brands_of(connection, rule)
+        self._resolved = ended_by_hand(connection, rule) if rule.measure == "silence" else {}
 
     def look(self) -> Iterator[Sight]:
         """Every series that may change something: those with enough live feedback, and those with an unresolved alert."""
@@ -148,7 +150,7 @@ class Eye:
         target = self._until - self._width - (SETTLED + self._width - BUCKET) // self._width * self._width
         past = self._memory.past(self._rule.id)
         plain = replace(self._rule, calibration=None, looked_at=None, channels=(), sensitivity=0.0)
-        of = (plain, self._seasons, self._model_since(), self._brands)
+        of = (plain, self._seasons, self._model_since(), self._brands, self._resolved)
         if past is None or past.of != of or past.frontier > target or self._is_another(past):
             begin = target - HISTORY // self._width * self._width
             past = Past(of, begin, target, self._now)
@@ -209,13 +211,17 @@ class Eye:
         return counts
 
     def _began(self, key: Key) -> datetime | None:
-        """When the history begins that the present can be compared with: a new model starts a new one, and so does a brand's new query."""
+        """When the history begins that the present can be compared with: a new model starts a new one, and so does a brand's new query.
+
+        So does whoever resolves a silence by hand: what came until then is due no more.
+        """
         scope = self._scope(key)
         first = first_seen(self._connection, self._rule.workspace_id, scope)
         if first is None:
             return None
         model = self._model_since() if of_a_model(self._rule.measure, scope) else None
-        return max(first, model or first, brand_since(self._brands, scope.brand) or first)
+        resolved = self._resolved.get(scope_key(scope))
+        return max(first, model or first, brand_since(self._brands, scope.brand) or first, resolved or first)
 
     def _model_since(self) -> datetime | None:
         return comparable_since(self._connection, self._rule.workspace_id)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from core.errors import TransientError
-from store.alerts import list_alerts, why_of
+from store.alerts import list_alerts, resolve_alert, why_of
 from store.database import Database
 from store.records import Alert, AlertQuery, Author, NewFeedback, Rule, RuleOptions, Scope, Workspace
 from store.rules import create_rule, get_rule
@@ -20,6 +20,7 @@ from workers.sight import Sight
 from workers.sight import look as sights
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 def a_rule(
@@ -83,6 +84,23 @@ def test_a_source_that_goes_quiet_is_an_alert_of_its_own(database: Database, wor
     surge(database, workspace, 20, now=NOW + 9 * HOUR, text="parcel")
     settle(database, now=NOW + 9 * HOUR)
     assert sum(look(database, minutes=9 * 60 + minute).resolved for minute in range(0, 100, 10)) == 1
+
+
+def test_a_silence_that_somebody_resolved_stays_resolved_until_the_source_speaks_and_stops_again(
+    database: Database, workspace: Workspace
+) -> None:
+    a_rule(database, workspace, measure="silence", split_by=("source",))
+    five_ordinary_days(database, workspace)
+    memory = Memory()
+    assert look(database, minutes=8 * 60, memory=memory).opened == 1
+    with database.write() as connection:
+        alert = list_alerts(connection, workspace.id, AlertQuery(), limit=1, cursor=None).rows[0]
+        resolve_alert(connection, workspace.id, alert.id, actor="key ops", now=NOW + 8 * HOUR + MINUTE)
+    later = [8 * 60 + 1.5, 8 * 60 + 30, 12 * 60, 48 * 60, 10 * 24 * 60]
+    assert [look(database, minutes=one, memory=kept) for one in later for kept in (memory, Memory())] == [Detected()] * 10
+    five_ordinary_days(database, workspace, NOW + 16 * DAY)
+    assert look(database, minutes=16 * 24 * 60 - 30, memory=memory) == Detected()
+    assert look(database, minutes=16 * 24 * 60 + 8 * 60, memory=memory).opened == 1
 
 
 def test_a_spike_that_rests_on_a_silent_source_does_not_page(database: Database, workspace: Workspace) -> None:
