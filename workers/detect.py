@@ -12,7 +12,7 @@ from core.errors import PermanentError
 from core.logs import get_logger
 from store.alerts import end_alert, extend_alert, lock_alert, open_alert, reopen_alert
 from store.database import Database
-from store.records import SEVERITIES, Alert, AlertFigures, Rule
+from store.records import SEVERITIES, Alert, AlertFigures, Measure, Rule
 from store.rules import enabled_rules, note_look
 from store.scope import scope_key
 from store.transitions import take_turn
@@ -153,12 +153,17 @@ def _open(connection: Connection, rule: Rule, sight: Sight, figures: AlertFigure
 def _extend(connection: Connection, rule: Rule, alert: Alert, figures: AlertFigures, now: datetime) -> str | None:
     """An alert shows its surge at its worst; channels hear again only when it has become more severe."""
     louder = SEVERITIES.index(figures.severity) > SEVERITIES.index(alert.severity)
-    worse = louder or (figures.severity == alert.severity and figures.observed > alert.observed)
+    worse = louder or (figures.severity == alert.severity and _weight(alert.measure, figures) > _weight(alert.measure, alert))
     extended = extend_alert(connection, alert, figures if worse else figures_of(alert), seen_at=now, now=now)
     if extended is None or not louder:
         return None
     log.info("alert.extended", alert=alert.id, rule=rule.id, workspace=rule.workspace_id, severity=extended.severity)
     return "extended"
+
+
+def _weight(measure: Measure, shown: Alert | AlertFigures) -> float:
+    """How bad a surge was: by what came; a silence by what did not."""
+    return shown.expected - shown.observed if measure == "silence" else shown.observed
 
 
 def figures_of(alert: Alert) -> AlertFigures:

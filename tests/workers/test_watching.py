@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 
 from core.errors import TransientError
+from insights.message import message, read_message
+from insights.wording import Style, word
 from store.alerts import list_alerts, resolve_alert, why_of
 from store.database import Database
 from store.records import Alert, AlertQuery, Author, NewFeedback, Rule, RuleOptions, Scope, Workspace
@@ -84,6 +86,31 @@ def test_a_source_that_goes_quiet_is_an_alert_of_its_own(database: Database, wor
     surge(database, workspace, 20, now=NOW + 9 * HOUR, text="parcel")
     settle(database, now=NOW + 9 * HOUR)
     assert sum(look(database, minutes=9 * 60 + minute).resolved for minute in range(0, 100, 10)) == 1
+
+
+def test_a_silence_is_shown_at_its_worst_until_it_ends(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace, measure="silence", split_by=("source",))
+    five_ordinary_days(database, workspace)
+    shown = []
+    for minutes in range(0, 12 * 60, 30):
+        look(database, minutes=minutes)
+        shown += [one.expected - one.observed for one in alerts(database, workspace)]
+    assert len(shown) > 10
+    assert shown == sorted(shown)
+    assert shown[-1] > shown[0] + 10
+    for hour in range(4):
+        again = NOW + (12 + hour) * HOUR
+        put(database, workspace, rows(5, since=again, minutes=60, text=f"parcel {hour}"), live=True, now=again)
+        settle(database, now=again)
+        look(database, minutes=(12 + hour) * 60 + 59)
+    look(database, minutes=18 * 60)
+    (alert,) = alerts(database, workspace)
+    assert (alert.state, alert.observed, alert.expected - alert.observed) == ("resolved", 0, shown[-1])
+    with database.read() as connection:
+        why = why_of(connection, workspace.id, alert.id)
+    assert (why["observed"]["raw"], why["p_value"]) == (0, alert.p_value)
+    ended = read_message(message(alert, "alert.resolved"))
+    assert "At its lowest there were 0 in 12 hours where about 59 were expected." in word(ended, Style()).sentences
 
 
 def test_a_silence_that_somebody_resolved_stays_resolved_until_the_source_speaks_and_stops_again(
