@@ -1,6 +1,7 @@
 """Rules: what a workspace wants to hear of."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -86,7 +87,10 @@ def update_rule(
     now: datetime,
     options: RuleOptions = PLAIN,
 ) -> Rule:
-    """Change a rule. What it watches is another thing then, so its alerts end unless that stays. Raises NotFound, Conflict."""
+    """Change a rule. What it watches is another thing then, so its alerts end unless that stays. Raises NotFound, Conflict.
+
+    One that watches another thing, or was off, has missed nothing: what came before is not looked at later.
+    """
     before = get_rule(connection, workspace_id, rule_id)
     values = _values(name, measure, scope, split_by, window_minutes, sensitivity, least, channels, enabled)
     values |= {"options": _option_values(options), "calibration": None}
@@ -96,7 +100,11 @@ def update_rule(
     except IntegrityError:
         raise Conflict(f"there is a rule named {name!r} already") from None
     after = get_rule(connection, workspace_id, rule_id)
-    if not after.enabled or _watched(before) != _watched(after):
+    is_another = _watched(before) != _watched(after)
+    if after.enabled and (is_another or not before.enabled):
+        note_look(connection, after, now)
+        after = replace(after, looked_at=now)
+    if not after.enabled or is_another:
         resolve_alerts_of_rule(connection, workspace_id, rule_id, reason="the rule was changed", now=now)
     return after
 

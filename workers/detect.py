@@ -1,7 +1,7 @@
 """Open, extend and resolve alerts by what the series of the rules look like now, each change with its deliveries in one transaction."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -94,17 +94,36 @@ def missed(looked_at: datetime | None, now: datetime) -> list[datetime]:
 
 
 def _sights(database: Database, rule: Rule, now: datetime, topic_names: Mapping[str, str], memory: Memory) -> list[Sight]:
-    """What changes something now, and what surged at a moment that nobody looked at."""
-    before: dict[str, Sight] = {}
-    see = look_at_shapes if rule.measure == "shape" else look
+    """What changes something now, and what surged at a moment that nobody looked at, each at its worst."""
+    worst: dict[str, tuple[tuple[int, float], Sight]] = {}
+    lately: dict[str, tuple[datetime, datetime]] = {}
+    others: list[Sight] = []
     with database.read() as connection:
-        for moment in missed(rule.looked_at, now):
-            for sight in see(connection, rule, moment, topic_names, memory):
-                if sight.alert is None and sight.finding.surging:
-                    before.setdefault(scope_key(sight.scope), sight)
-        sights = list(see(connection, rule, now, topic_names, memory))
-    seen = {scope_key(sight.scope) for sight in sights if sight.alert is not None or sight.finding.surging}
-    return [*sights, *(sight for key, sight in before.items() if key not in seen)]
+        for moment in [*missed(rule.looked_at, now), now]:
+            began = {key: start for key, (start, seen_at) in lately.items() if moment - seen_at < QUIET}
+            for sight in _see(connection, rule, moment, topic_names, memory, began):
+                if sight.alert is None and sight.finding.surging and sight.figures is not None:
+                    key, rank = scope_key(sight.scope), _rank(rule.measure, sight.figures)
+                    lately[key] = sight.started_at, moment
+                    if key not in worst or rank > worst[key][0]:
+                        worst[key] = rank, sight
+                elif moment == now:
+                    others.append(sight)
+    unresolved = {scope_key(sight.scope) for sight in others if sight.alert is not None}
+    return [*others, *(sight for key, (_, sight) in worst.items() if key not in unresolved)]
+
+
+def _see(
+    connection: Connection,
+    rule: Rule,
+    moment: datetime,
+    topic_names: Mapping[str, str],
+    memory: Memory,
+    began: Mapping[str, datetime],
+) -> Iterator[Sight]:
+    if rule.measure == "shape":
+        return look_at_shapes(connection, rule, moment, topic_names, memory)
+    return look(connection, rule, moment, topic_names, memory, began)
 
 
 def _note(database: Database, rule: Rule, now: datetime) -> None:
@@ -153,7 +172,7 @@ def _open(connection: Connection, rule: Rule, sight: Sight, figures: AlertFigure
 def _extend(connection: Connection, rule: Rule, alert: Alert, figures: AlertFigures, now: datetime) -> str | None:
     """An alert shows its surge at its worst; channels hear again only when it has become more severe."""
     louder = SEVERITIES.index(figures.severity) > SEVERITIES.index(alert.severity)
-    worse = louder or (figures.severity == alert.severity and _weight(alert.measure, figures) > _weight(alert.measure, alert))
+    worse = _rank(alert.measure, figures) > _rank(alert.measure, alert)
     extended = extend_alert(connection, alert, figures if worse else figures_of(alert), seen_at=now, now=now)
     if extended is None or not louder:
         return None
@@ -161,9 +180,9 @@ def _extend(connection: Connection, rule: Rule, alert: Alert, figures: AlertFigu
     return "extended"
 
 
-def _weight(measure: Measure, shown: Alert | AlertFigures) -> float:
-    """How bad a surge was: by what came; a silence by what did not."""
-    return shown.expected - shown.observed if measure == "silence" else shown.observed
+def _rank(measure: Measure, shown: Alert | AlertFigures) -> tuple[int, float]:
+    """How bad it is: by severity, then by what came; a silence by what did not."""
+    return SEVERITIES.index(shown.severity), shown.expected - shown.observed if measure == "silence" else shown.observed
 
 
 def figures_of(alert: Alert) -> AlertFigures:

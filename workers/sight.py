@@ -69,8 +69,10 @@ class Series:
 class Eye:
     """Looks at one rule at one moment."""
 
-    def __init__(self, connection: Connection, rule: Rule, now: datetime, names: Mapping[str, str], memory: Memory) -> None:
-        self._connection, self._rule, self._now, self._memory = connection, rule, now, memory
+    def __init__(
+        self, connection: Connection, rule: Rule, now: datetime, names: Mapping[str, str], memory: Memory, began: Mapping[str, datetime]
+    ) -> None:
+        self._connection, self._rule, self._now, self._memory, self._surges = connection, rule, now, memory, began
         self._workspace = get_workspace(connection, rule.workspace_id)
         window = timedelta(minutes=rule.window_minutes)
         # Whatever might page is let through, as in a replay: of series that surge together `discoveries` takes more than of one.
@@ -238,6 +240,8 @@ class Eye:
         return Sight(one.scope, one.alert, seen, started_at, self._figures(one, seen, started_at, why))
 
     def _started(self, one: Series, seen: Finding) -> datetime:
+        if (known := self._surges.get(scope_key(one.scope))) is not None:
+            return known
         if self._rule.measure == "silence":
             return seen.since
         counts = series(
@@ -281,10 +285,15 @@ class Eye:
 
 
 def look(
-    connection: Connection, rule: Rule, now: datetime, topic_names: Mapping[str, str], memory: Memory | None = None
+    connection: Connection,
+    rule: Rule,
+    now: datetime,
+    topic_names: Mapping[str, str],
+    memory: Memory | None = None,
+    began: Mapping[str, datetime] | None = None,
 ) -> Iterator[Sight]:
-    """Every series of a rule that may change something, at one moment."""
-    yield from Eye(connection, rule, now, topic_names, memory or Memory()).look()
+    """Every series of a rule that may change something, at one moment. `began`: key of a scope -> since when it is known to surge."""
+    yield from Eye(connection, rule, now, topic_names, memory or Memory(), began or {}).look()
 
 
 def of_a_model(measure: Measure, scope: Scope) -> bool:

@@ -64,7 +64,7 @@ def test_a_source_that_breaks_is_one_alert_that_says_what_changed(database: Data
     (alert,) = alerts(database, workspace)
     assert (alert.measure, alert.scope.source, alert.severity) == ("shape", "shop", "medium")
     assert NOW - 6 * HOUR <= alert.started_at <= NOW - 4 * HOUR
-    assert "texts from shop (100 %) in 4 hours are unlike the usual ones" in alert.summary
+    assert "texts from shop (100 %) in 5 hours are unlike the usual ones" in alert.summary
     assert "The lengths of the texts changed: 8 characters and more" in alert.summary
     with database.read() as connection:
         why = why_of(connection, workspace.id, alert.id)

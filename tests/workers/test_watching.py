@@ -11,7 +11,7 @@ from insights.wording import Style, word
 from store.alerts import list_alerts, resolve_alert, why_of
 from store.database import Database
 from store.records import Alert, AlertQuery, Author, NewFeedback, Rule, RuleOptions, Scope, Workspace
-from store.rules import create_rule, get_rule
+from store.rules import create_rule, get_rule, update_rule
 from store.workspaces import set_dimensions
 from tests.builders import NOW
 from tests.workers.test_detect import MINUTE, NAMES, five_ordinary_days, put, rows, settle, surge
@@ -252,6 +252,65 @@ def test_a_surge_that_came_and_went_pages_though_the_look_that_found_it_was_cut_
             look(database, minutes=6 * 60)
     assert look(database, minutes=6 * 60 + 1).opened == 1
     assert look(database, minutes=6 * 60 + 2) == Detected()
+
+
+def test_a_surge_that_nobody_looked_at_is_shown_at_its_worst(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace)
+    five_ordinary_days(database, workspace)
+    look(database, minutes=-15)
+    put(database, workspace, rows(60, since=NOW - 5 * MINUTE, minutes=40), live=True, now=NOW + 35 * MINUTE)
+    settle(database, now=NOW + 35 * MINUTE)
+    assert look(database, minutes=6 * 60).opened == 1
+    (alert,) = alerts(database, workspace)
+    assert (alert.observed, alert.started_at) == (60, NOW - 5 * MINUTE)
+    assert "since 2026-03-01 11:55 UTC" in alert.summary
+
+
+def test_a_silence_that_nobody_looked_at_is_shown_at_its_worst(database: Database, workspace: Workspace) -> None:
+    a_rule(database, workspace, measure="silence", split_by=("source",))
+    five_ordinary_days(database, workspace)
+    look(database, minutes=-30)
+    back = NOW + 13 * HOUR
+    put(database, workspace, rows(100, since=back, minutes=8 * 60, text="parcel"), live=True, now=back + HOUR)
+    settle(database, now=back + HOUR)
+    assert look(database, minutes=21 * 60).opened == 1
+    (alert,) = alerts(database, workspace)
+    assert alert.expected - alert.observed > 50
+    assert NOW - 1.5 * HOUR < alert.started_at <= NOW
+
+
+def change(database: Database, rule: Rule, *, minutes: float, enabled: bool = True, scope: Scope | None = None) -> None:
+    with database.write() as connection:
+        update_rule(
+            connection, rule.workspace_id, rule.id, name=rule.name, measure=rule.measure, scope=scope or rule.scope,
+            split_by=rule.split_by, window_minutes=rule.window_minutes, sensitivity=rule.sensitivity, least=rule.least,
+            channels=rule.channels, enabled=enabled, now=NOW + minutes * MINUTE, options=rule.options,
+        )  # fmt: skip
+
+
+def test_a_rule_that_was_off_does_not_page_for_that_time(database: Database, workspace: Workspace) -> None:
+    rule = a_rule(database, workspace)
+    five_ordinary_days(database, workspace)
+    look(database, minutes=-15)
+    change(database, rule, minutes=-14, enabled=False)
+    surge(database, workspace)
+    settle(database)
+    change(database, rule, minutes=6 * 60)
+    assert look(database, minutes=6 * 60 + 1) == Detected()
+    again = NOW + 7 * HOUR
+    surge(database, workspace, 60, now=again)
+    settle(database, now=again)
+    assert look(database, minutes=13 * 60).opened == 1
+
+
+def test_a_rule_that_watches_another_thing_missed_nothing_of_it(database: Database, workspace: Workspace) -> None:
+    rule = a_rule(database, workspace, scope=Scope(source="shop"))
+    five_ordinary_days(database, workspace)
+    look(database, minutes=-15)
+    surge(database, workspace)
+    settle(database)
+    change(database, rule, minutes=6 * 60, scope=Scope(source="api"))
+    assert look(database, minutes=6 * 60 + 1) == Detected()
 
 
 def test_ordinary_hours_that_nobody_looked_at_do_not_page(database: Database, workspace: Workspace) -> None:
