@@ -6,7 +6,7 @@ from alembic import op
 from store.dialect import RowId
 
 revision = "recounts_of_brands"
-down_revision = "reannotations"
+down_revision = "counted_dimensions"
 
 
 def upgrade() -> None:
