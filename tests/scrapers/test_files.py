@@ -382,6 +382,34 @@ def test_the_same_file_and_a_longer_one_give_the_same_ids() -> None:
     assert longer[3].external_id == f"{ids[0]}#3"
 
 
+ONE_ROW_PER_ANSWER = "response id,question,answer\n" + "".join(f"R{n // 4},Q{n % 4},answer {n}\n" for n in range(200))
+
+
+def test_an_id_that_several_texts_share_names_no_row() -> None:
+    reader = opened(ONE_ROW_PER_ANSWER)
+    rows = rows_of(reader)
+    assert len({row.external_id for row in rows}) == 200
+    assert (str(rows[0].external_id)[:7], rows[0].attributes, reader.mapping["response id"]) == (
+        "sha256:", {"response_id": "R0"}, "attributes.response_id",
+    )  # fmt: skip
+    assert "share one 'response id'" in reader.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "mapping"),
+    [
+        (ONE_ROW_PER_ANSWER.replace("response id", "external_id"), {}),
+        (ONE_ROW_PER_ANSWER, {"response id": "external_id"}),
+        ("ticket id,text\n7,late\n8,fine\n7, late\n,no id\n,another\n", {}),
+    ],
+)
+def test_an_id_that_was_said_to_be_one_or_repeats_with_its_own_text_names_rows(content: str, mapping: Mapping[str, str]) -> None:
+    reader = opened(content, mapping=mapping)
+    assert [row.external_id for row in rows_of(reader)[:2]] in (["R0", "R0"], ["7", "8"])
+    assert "external_id" in reader.mapping.values()
+    assert not any("share one" in note for note in reader.notes)
+
+
 def test_ids_of_rows_without_a_date_do_not_depend_on_when_they_are_imported() -> None:
     def ids(now: datetime) -> list[str | None]:
         return [row.external_id for row in rows_of(read_rows(io.BytesIO(b"text\nlate\n"), "x.csv", default_source="s", now=now))]
