@@ -1,7 +1,9 @@
 """One cell of a file turned into what a field wants; what can be read in two ways is refused, never guessed."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
 
 from core.errors import InvalidInput
 from core.times import VALID_TIME, parse_time
@@ -25,6 +27,20 @@ _STARS = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:stars?|★|つ星|星)", re.IGNOREC
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\d+,\d{1,2}|\.\d+)")
 
 
+def plain_cell(cell: Cell) -> Cell:
+    """A cell without the types that only Excel and Parquet know: NaN is nothing, a decimal a number, a time of day or a duration text."""
+    match cell:
+        case float() | Decimal() if cell != cell:  # noqa: PLR0124 - only NaN differs from itself
+            return None
+        case Decimal():
+            return int(cell) if cell.is_finite() and cell == cell.to_integral_value() else float(cell)
+        case time():
+            return cell.isoformat()
+        case timedelta() | UUID():
+            return str(cell)
+    return cell
+
+
 def text_cell(cell: Cell, field: str) -> str | None:
     """Text as it is; numbers and times as text; None for nothing. Raises InvalidInput, naming `field`, for lists and objects."""
     if cell is None or isinstance(cell, str):
@@ -41,10 +57,11 @@ def short_cell(cell: Cell, field: str) -> str | None:
 
 
 def attribute_cell(cell: Cell) -> str | None:
-    """The value of an attribute, cut at its limit; lists and objects are nothing."""
-    if isinstance(cell, list | dict | tuple | bytes):
+    """The value of an attribute, cut at its limit; what is no text is nothing, for no attribute is worth the customer's words."""
+    try:
+        text = short_cell(cell, "attributes")
+    except InvalidInput:
         return None
-    text = short_cell(cell, "attributes")
     return text[:LONGEST_ATTRIBUTE_VALUE] if text is not None else None
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import InvalidInput
-from scrapers.cells import DEFAULT_SCALE, Cell, attribute_cell, number_cell, rating_cell, short_cell, text_cell, time_cell
+from scrapers.cells import DEFAULT_SCALE, Cell, attribute_cell, number_cell, plain_cell, rating_cell, short_cell, text_cell, time_cell
 from store.intake import (
     ALIASES,
     FUTURE_ALLOWED,
@@ -104,7 +104,7 @@ class Columns:
             if step is None:
                 continue
             parent, name, convert = step
-            value = convert(cell)
+            value = convert(plain_cell(cell))
             if value is None:
                 continue
             if parent:
@@ -142,7 +142,7 @@ def are_shared(column: str, texts: str, samples: Sequence[Cells]) -> bool:
     """Whether one id stands beside several texts, as that of a survey's answers or a ticket's messages does; doubles are no matter."""
     seen: dict[str, str] = {}
     for row in samples:
-        one, text = (str(cell if cell is not None else "").strip() for cell in (row.get(column), row.get(texts)))
+        one, text = ("" if cell is None else str(cell).strip() for cell in (plain_cell(row.get(column)), row.get(texts)))
         if one and text and seen.setdefault(one, text) != text:
             return True
     return False

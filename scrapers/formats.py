@@ -167,10 +167,17 @@ def _in_microseconds(batch: Any) -> Any:
     """Python's times know no nanoseconds, which pandas writes."""
     import pyarrow
 
-    fine = [number for number, kind in enumerate(batch.schema.types) if pyarrow.types.is_timestamp(kind) and kind.unit == "ns"]
-    for number in fine:
-        kind = pyarrow.timestamp("us", batch.schema.types[number].tz)
-        batch = batch.set_column(number, batch.schema.names[number], batch.column(number).cast(kind, safe=False))
+    for number, kind in enumerate(batch.schema.types):
+        if pyarrow.types.is_timestamp(kind):
+            coarse = pyarrow.timestamp("us", kind.tz)
+        elif pyarrow.types.is_duration(kind):
+            coarse = pyarrow.duration("us")
+        elif pyarrow.types.is_time64(kind):
+            coarse = pyarrow.time64("us")
+        else:
+            continue
+        if kind.unit == "ns":
+            batch = batch.set_column(number, batch.schema.names[number], batch.column(number).cast(coarse, safe=False))
     return batch
 
 

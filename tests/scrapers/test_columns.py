@@ -1,9 +1,13 @@
 """Names of columns in many languages, and what a guess does when the cells disagree with the name."""
 
+from datetime import time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
 import pytest
 
 from core.errors import InvalidInput
-from scrapers.cells import number_cell, rating_cell
+from scrapers.cells import attribute_cell, number_cell, plain_cell, rating_cell
 from scrapers.columns import Columns, guess_mapping, key_of, slug
 
 REAL_HEADERS = [
@@ -77,6 +81,29 @@ def test_names_are_compared_without_case_accents_and_spaces() -> None:
 )  # fmt: skip
 def test_reads_ratings_as_people_write_them(cell: object, expected: object) -> None:
     assert rating_cell(cell) == expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (time(9, 30), "09:30:00"), (timedelta(days=1, minutes=5), "1 day, 0:05:00"), (Decimal("12.50"), 12.5), (Decimal("7.00"), 7),
+        (Decimal("12345678901234567890"), 12345678901234567890), (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (float("nan"), None), (Decimal("NaN"), None), ("nan", "nan"), (2.5, 2.5), (True, True), (None, None),
+    ],
+)  # fmt: skip
+def test_a_typed_cell_becomes_what_every_field_knows(cell: object, expected: object) -> None:
+    plain = plain_cell(cell)
+    assert (plain, type(plain)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize("cell", [[1], {"a": 1}, b"x", float("inf"), 10**300, object()])
+def test_what_is_no_text_is_no_attribute(cell: object) -> None:
+    assert attribute_cell(cell) is None
+
+
+def test_numbers_that_are_none_do_not_make_an_id_a_shared_one() -> None:
+    samples = [{"text": f"text {number}", "id": float("nan") if number else 7.0} for number in range(5)]
+    assert guess_mapping(["text", "id"], samples)["id"] == "external_id"
 
 
 @pytest.mark.parametrize("cell", ["good", "1,234", "4 5", "1e3", "0x5", True, [4], "4" * 50, "inf"])

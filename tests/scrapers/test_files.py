@@ -11,7 +11,8 @@ import sys
 import tracemalloc
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -579,6 +580,30 @@ def test_reads_parquet_with_typed_times() -> None:
         Rating(1, 5),
     )
     assert isinstance(found[1][1], RejectedRow)
+
+
+def test_cells_of_any_type_cost_no_words_of_a_workbook() -> None:
+    late = [datetime(2026, 2, 1), "late", time(9, 30), timedelta(minutes=5)]  # noqa: DTZ001 - Excel knows no zones
+    (row,) = rows_of(opened(a_workbook([["date", "text", "Called At", "Waited"], late]), "x.xlsx"))
+    assert row.attributes == {"called_at": "09:30:00", "waited": "0:05:00"}
+
+
+def test_cells_of_any_type_cost_no_words_of_a_parquet_file() -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    typed = {
+        "id": [Decimal("7")], "stars": [Decimal("4.5")], "price": [Decimal("12.50")], "nothing": [float("nan")], "many": [float("inf")],
+        "called": pyarrow.array([34_200_000_000_001], pyarrow.time64("ns")), "tags": [["a"]],
+        "waited": pyarrow.array([300_000_000_001], pyarrow.duration("ns")),
+    }  # fmt: skip
+    (row,) = rows_of(opened(a_parquet({"text": ["late"], **typed}), "x.parquet"))
+    assert (row.external_id, row.rating) == ("7", Rating(4.5, 5))
+    assert row.attributes == {"price": "12.5", "called": "09:30:00", "waited": "0:05:00"}
+
+
+def test_a_number_that_is_none_is_an_empty_cell_of_json() -> None:
+    content = f'{{"text": "late", "created_at": "{DAY}", "external_id": NaN, "rating": NaN, "seats": NaN}}\n'
+    (row,) = rows_of(opened(content, "x.jsonl"))
+    assert (str(row.external_id)[:7], row.rating, row.attributes) == ("sha256:", None, {})
 
 
 def test_parquet_without_pyarrow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
