@@ -12,7 +12,7 @@ from core.errors import InvalidInput
 from core.times import to_rfc3339
 from scrapers.columns import Columns
 from scrapers.encodings import encoding_of
-from scrapers.formats import Record, Records, csv_records, excel_records, json_records, parquet_records
+from scrapers.formats import Record, Records, check_parquet, csv_records, excel_records, json_records, parquet_records
 from scrapers.unpacking import MOST_UNPACKED, BrokenFile, ByteStream, Peekable, spooled, unpacked
 from store.intake import feedback_from_fields
 from store.records import Kind, NewFeedback, RejectedRow
@@ -177,6 +177,7 @@ def _records(chunks: Peekable[bytes], filename: str, most_bytes: int) -> tuple[R
     if head.startswith(b"PK\x03\x04"):
         return _closing(chunks, excel_records), ""
     if head.startswith(b"PAR1"):
+        check_parquet()
         return _closing(chunks, lambda file: parquet_records(file, most_bytes)), ""
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         raise InvalidInput("this is an old Excel file (XLS); save it as XLSX or CSV")

@@ -142,13 +142,19 @@ def excel_records(file: IO[bytes]) -> Records:
         raise BrokenFile(f"the workbook cannot be read after row {line}: {error}; save it again as XLSX") from error
 
 
-def parquet_records(file: IO[bytes], most_bytes: int) -> Records:
-    """Rows of a Parquet file, numbered from 1. Raises Misconfigured without pyarrow, InvalidInput or BrokenFile."""
+def check_parquet() -> None:
+    """Raise Misconfigured without pyarrow: before the file is copied, for a survey folder tries again every minute."""
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise Misconfigured("Parquet needs pyarrow on the server: pip install koe[parquet]") from error
+
+
+def parquet_records(file: IO[bytes], most_bytes: int) -> Records:
+    """Rows of a Parquet file, numbered from 1. Raises InvalidInput or BrokenFile."""
+    import pyarrow
+    import pyarrow.parquet
+
     try:
         parquet = pyarrow.parquet.ParquetFile(file)
         groups = [parquet.metadata.row_group(number).total_byte_size for number in range(parquet.num_row_groups)]

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from core.errors import InvalidInput, Misconfigured, PermanentError
+from core.errors import InvalidInput, Misconfigured
 from scrapers.base import Batch, Options, Pull, Row
 from scrapers.columns import Columns
 from scrapers.files import read_rows
@@ -80,7 +80,10 @@ class SurveyFolder:
 
 
 def read_file(file: Dropped, start: int, pull: Pull) -> Iterator[Batch]:
-    """The rows of one file from the row `start` on, a thousand at a time; a file that cannot be read is one reject."""
+    """The rows of one file from the row `start` on, a thousand at a time; a file that cannot be read is one reject.
+
+    One that is wrong itself is done with until it changes; one that the server could not read is tried again at the next pull.
+    """
     name, count = file.path.name, start
     try:
         with open_regular(file.path) as stream:
@@ -89,11 +92,13 @@ def read_file(file: Dropped, start: int, pull: Pull) -> Iterator[Batch]:
             while chunk := [_named(row, name) for _, row in islice(rows, ROWS_PER_BATCH)]:
                 count += len(chunk)
                 yield Batch(chunk, {name: f"{file.stamp} {count}"})
-    except (OSError, PermanentError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        yield Batch([RejectedRow(1, f"{name}: {reason}")], {name: f"{file.stamp} all"})
-        return
-    yield Batch((), {name: f"{file.stamp} all"})
+    except (OSError, Misconfigured) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        yield Batch([RejectedRow(1, f"{name}: {reason}; it is tried again at the next pull")])
+    except InvalidInput as error:
+        yield Batch([RejectedRow(1, f"{name}: {error}", error.field)], {name: f"{file.stamp} all"})
+    else:
+        yield Batch((), {name: f"{file.stamp} all"})
 
 
 def folder_of(pull: Pull) -> Path:
@@ -121,9 +126,9 @@ def dropped_files(folder: Path) -> Iterator[Dropped]:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a plain file; a link, a pipe or a device raises Misconfigured, whatever the folder listing said before."""
-    refused = Misconfigured("it is no plain file; links are not followed, copy the file itself")
-    if path.is_symlink():
+    """Open a plain file; a link, a pipe or a device raises InvalidInput, whatever the folder listing said before."""
+    refused = InvalidInput("it is no plain file; links are not followed, copy the file itself")
+    if not stat.S_ISREG(path.lstat().st_mode):
         raise refused
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,10 +1,14 @@
 """A folder where files are dropped: what is read when, what is refused, and that nothing outside it can be reached."""
 
+import errno
 import gzip
+import io
 import os
 import socket
+import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -93,6 +97,45 @@ def test_a_file_that_cannot_be_read_is_reported_once(folder: Path) -> None:
     first = pulled_from(folder)
     second = pulled_from(folder, first.cursor)
     assert (len(first.rows), [reject.reason[:7] for reject in first.rejects], second.rejects) == (1, ["a.pdf: "], [])
+
+
+@pytest.mark.parametrize("trouble", [errno.EMFILE, errno.EACCES, errno.ENOSPC, errno.ESTALE])
+def test_a_file_that_the_server_could_not_read_is_tried_again(folder: Path, monkeypatch: pytest.MonkeyPatch, trouble: int) -> None:
+    def refused(path: Path) -> BinaryIO:
+        raise OSError(trouble, os.strerror(trouble))
+
+    drop(folder, "a.csv", rows(1, 2))
+    with monkeypatch.context() as broken:
+        broken.setattr("scrapers.survey_folder.open_regular", refused)
+        first = pulled_from(folder)
+    second = pulled_from(folder, first.cursor)
+    assert [reject.reason for reject in first.rejects] == [f"a.csv: {os.strerror(trouble)}; it is tried again at the next pull"]
+    assert (first.rows, second.texts, second.rejects) == ([], ["answer 1", "answer 2"], [])
+
+
+def test_a_file_that_fails_in_the_middle_goes_on_after_its_last_page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cut(io.FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > 400_000:
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+            return super().read(size) or b""
+
+    drop(folder, "a.csv", rows(1, 20_000))
+    with monkeypatch.context() as broken:
+        broken.setattr("scrapers.survey_folder.open_regular", Cut)
+        first = pulled_from(folder)
+    second = pulled_from(folder, first.cursor)
+    assert (len(first.rows) > 0, len(first.rejects), len({*first.ids, *second.ids})) == (True, 1, 20_000)
+    assert len(first.rows) + len(second.rows) == 20_000
+
+
+def test_a_parquet_file_waits_for_the_extra_that_reads_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop(folder, "a.parquet", b"PAR1" + bytes(100))
+    with monkeypatch.context() as bare:
+        bare.setitem(sys.modules, "pyarrow", None)
+        first = pulled_from(folder)
+    assert "koe[parquet]" in first.rejects[0].reason
+    assert "a.parquet" not in str(first.cursor)
 
 
 def test_files_of_other_programs_are_left_alone(folder: Path) -> None:
