@@ -239,6 +239,8 @@ def _pull_each(
             outcome = run_one(database, http, vault, source.workspace_id, source.id, folder=settings.home / "surveys", clock=utcnow)
             if not as_json:
                 say(f"{source.name}: {_sentence(outcome)}")
+                for reason in outcome.reasons if outcome else ():
+                    note(f"  {reason}")
             pulled.append((source, outcome))
     http.close()
     return pulled
@@ -260,5 +262,6 @@ def _counts(outcome: "Collected | None") -> dict[str, Json]:
         "updated": outcome.updated,
         "unchanged": outcome.unchanged,
         "rejected": outcome.rejected,
+        "reasons": list(outcome.reasons),
         "errors": list(outcome.errors),
     }

@@ -111,7 +111,7 @@ class FileReader:
         if not samples:
             return
         missing = [column for column in mapping if column not in columns]
-        shown = ", ".join(columns)[:300]
+        shown = repr(", ".join(columns)[:300])  # in quotes like all that messages take from a file: without a header these are answers
         if missing and not any(column in columns for column in mapping):
             raise InvalidInput(f"the mapping names {missing[0]!r}, which is no column; the columns are: {shown}", field="mapping")
         if not self._columns.has("text"):

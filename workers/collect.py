@@ -1,5 +1,6 @@
 """Pull the sources that are due: a page's rows and the cursor after it are saved together, so a pull can die anywhere."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from core.logs import get_logger
 from scrapers.http import Http, RetryLater
 from scrapers.pull import Page, pull
 from store.database import Database
-from store.records import Source
+from store.records import RejectedRow, Source
 from store.secrets import Vault
 from store.sources import claim_due_sources, claim_source, finish_pull, options_of, save_page
 
@@ -20,17 +21,22 @@ log = get_logger(__name__)
 AT_ONCE = 4
 LEASE = timedelta(minutes=3)
 """Renewed with every page. A page may take a minute to fetch, and a source may ask for half a minute of silence before it."""
+MOST_REASONS = 3
+"""Of the rows that a pull refused: one mistake in a file refuses them all, with one reason."""
+LONGEST_REASON = 200
+_QUOTED = re.compile(r"""(?<!\w)(["'])(?:\\.|(?!\1).)*(?:\1|$)""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """Rows of one or more pulls; `errors` are those that ended a pull."""
+    """Rows of one or more pulls; `errors` are those that ended a pull, `reasons` why the first rows were rejected."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
     errors: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     def plus(self, other: "Collected") -> "Collected":
         return Collected(
@@ -39,6 +45,7 @@ class Collected:
             self.unchanged + other.unchanged,
             self.rejected + other.rejected,
             self.errors + other.errors,
+            (self.reasons + other.reasons)[:MOST_REASONS],
         )
 
 
@@ -105,7 +112,15 @@ def collect(
         error = f"the connector failed: {type(bug).__name__}"
     with database.write() as connection:
         finish_pull(connection, source, now=clock(), error=error, again_at=again_at)
-    log.info("source.pulled", source=source.id, created=collected.created, updated=collected.updated, error=error)
+    log.info(
+        "source.pulled",
+        source=source.id,
+        created=collected.created,
+        updated=collected.updated,
+        rejected=collected.rejected,
+        reasons=list(collected.reasons),
+        error=error,
+    )
     return replace(collected, errors=(error,) if error else ())
 
 
@@ -114,4 +129,16 @@ def save(database: Database, source: Source, page: Page, now: datetime) -> Colle
     with database.write() as connection:
         stored = save_page(connection, source, page.rows, page.cursor, now, LEASE)
     statuses = [one.status for one in stored]
-    return Collected(statuses.count("created"), statuses.count("updated"), statuses.count("unchanged"), len(page.rejects))
+    return Collected(
+        statuses.count("created"),
+        statuses.count("updated"),
+        statuses.count("unchanged"),
+        len(page.rejects),
+        reasons=tuple(map(reason_of, page.rejects[:MOST_REASONS])),
+    )
+
+
+def reason_of(reject: RejectedRow) -> str:
+    """Line and reason without what the reason quotes, for that can be the customer's words."""
+    reason = _QUOTED.sub("'…'", reject.reason)
+    return f"line {reject.line}: {reason}"[:LONGEST_REASON]

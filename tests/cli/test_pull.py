@@ -37,7 +37,18 @@ def test_refused_rows_are_exit_code_one(quick: Koe, home: Path) -> None:
     drop(home, "text,created_at\nWonderful,2026-02-01\n,2026-02-02\n")
     outcome = quick("pull", "--no-wait", "--json")
     assert outcome.code == 1
-    assert [json.loads(outcome.out)[0][name] for name in ("source", "created", "rejected")] == ["surveys", 1, 1]
+    (told,) = json.loads(outcome.out)
+    assert [told[name] for name in ("source", "created", "rejected")] == ["surveys", 1, 1]
+    assert told["reasons"] == ["line 3: answers.csv: text is empty or only white space; give at least one visible character"]
+
+
+def test_the_first_refused_rows_say_why(quick: Koe, home: Path) -> None:
+    quick("sources", "add", "surveys", "survey_folder")
+    drop(home, "text,created_at\n" + "late,03/04/2026\n" * 9)
+    outcome = quick("pull", "--no-wait")
+    assert (outcome.code, outcome.out) == (1, "surveys: 0 new, 0 updated, 0 unchanged, 9 refused\n")
+    told = [line.partition(" is not a time")[0] for line in outcome.err.splitlines()]
+    assert told == [f"  line {number}: answers.csv: '…'" for number in (2, 3, 4)]
 
 
 def test_a_source_that_fails_says_why_here_and_in_the_list(quick: Koe) -> None:

@@ -451,7 +451,7 @@ def test_a_mapping_that_was_guessed_can_be_given_back() -> None:
         ({"a": "attributes."}, "attributes.NAME"),
         ({"a": "rating/0"}, "rating/10"),
         ({"a": "text", "b": "text"}, "both mapped to text"),
-        ({"Q7": "text"}, "which is no column; the columns are: a, b"),
+        ({"Q7": "text"}, "which is no column; the columns are: 'a, b'"),
         ({"a": "title"}, "no column looks like the customer's text"),
     ],
 )

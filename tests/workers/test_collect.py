@@ -1,14 +1,19 @@
 """The collect stage on a real feed: rows and cursor together, the next pull on time, and trouble kept beside the source."""
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import pytest
+import structlog
+from structlog.testing import LogCapture
+
 from scrapers.http import Http
 from store.database import Database
 from store.feedback import count_unannotated
-from store.records import Source, Workspace
+from store.records import RejectedRow, Source, Workspace
 from store.secrets import Vault
 from store.sources import claim_source, create_source, get_source, list_sources
 from tests.builders import NOW
@@ -17,6 +22,7 @@ from workers import collect
 from workers.collect import LEASE, Collected
 
 VAULT = Vault("a secret of this test")
+QUOTES = """it's "so" \\"""
 
 
 def never() -> bool:
@@ -144,6 +150,46 @@ def test_a_source_is_pulled_now_when_somebody_asks(database: Database, workspace
         two = collect.run_one(database, http, VAULT, workspace.id, source.id, folder=tmp_path, clock=lambda: NOW)
         http.close()
     assert (one, two) == (Collected(unchanged=3), None)
+
+
+def test_why_rows_were_rejected_is_logged_without_the_customers_words(
+    database: Database, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # capture_logs hears nothing below the level that a command set earlier in this process.
+    heard = LogCapture()
+    monkeypatch.setattr(collect, "log", structlog.wrap_logger(None, processors=[heard], wrapper_class=structlog.BoundLogger))
+    own = tmp_path / workspace.id
+    own.mkdir()
+    for name, content in (
+        ("a.csv", "text,rating\n" + "late,5\n" * 9 + 'late,"The driver\'s ""shout"""\n'),
+        ("b.csv", "He shouted,5\nOh,4\n"),
+    ):
+        (own / name).write_text(content)
+        os.utime(own / name, (1_770_000_000, 1_770_000_000))
+    with database.write() as connection:
+        source = create_source(
+            connection, workspace.id, name="surveys", connector="survey_folder", options={}, every_seconds=60, now=NOW, vault=VAULT
+        )
+    collected = go(database, tmp_path)
+    (told,) = heard.entries
+    assert (told["source"], told["rejected"], told["reasons"]) == (source.id, 2, list(collected.reasons))
+    assert collected.reasons[0] == "line 11: a.csv: rating.value '…' is not a number such as 4 or 4.5"
+    assert collected.reasons[1].startswith("line 1: b.csv: no column looks like the customer's text; the columns are: '…'. The first row")
+    assert (told["event"], "shout" in str(told)) == ("source.pulled", False)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (f"url {'it is'!r} is wrong", "url '…' is wrong"),
+        (f"url {QUOTES!r} is wrong", "url '…' is wrong"),
+        (f"the customer's {'own'!r} words", "the customer's '…' words"),
+        ("cut off in 'the mid", "cut off in '…'"),
+        ("x" * 500, "x" * 192),
+    ],
+)
+def test_a_reason_is_told_without_what_it_quotes(reason: str, said: str) -> None:
+    assert collect.reason_of(RejectedRow(1, reason)) == f"line 1: {said}"
 
 
 def test_a_worker_that_stops_leaves_the_source_due(database: Database, workspace: Workspace, tmp_path: Path) -> None:
