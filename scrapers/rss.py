@@ -2,8 +2,9 @@
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -19,6 +20,7 @@ from core.times import parse_time
 from scrapers.base import Batch, Options, Pull, Row, SourceChanged, check_web_address
 from scrapers.http import Fetched, shown
 from scrapers.markup import text_of
+from store.intake import LONGEST
 from store.records import KINDS, OptionSpec
 
 _MAIL_DATE = re.compile(
@@ -33,19 +35,20 @@ _MAIL_AUTHOR = re.compile(r"\S+@\S+\s+\((.+)\)")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One item of a feed as plain values."""
+    """One item of a feed as plain values. `is_link_shared`: the link leads to what the whole feed, or another item, is about."""
 
     id: str
     title: str
     html: str
     link: str
+    is_link_shared: bool
     author: str
     language: str
     dates: tuple[str, ...]
 
 
 class Rss:
-    """Any RSS or Atom feed. The first text of content, summary and title is the feedback; guid, id or link names it.
+    """Any RSS or Atom feed. The first text of content, summary and title is the feedback; guid, id or a link of its own names it.
 
     An entry without any date gets the time when it was first seen.
     """
@@ -84,11 +87,10 @@ class Rss:
         text, title = text_of(entry.html), text_of(entry.title)
         if not (text or title):
             return None
-        digest = sha256("\0".join((title, text)).encode()).hexdigest()
         return {
             "text": text or title,
             "title": title if text else None,
-            "external_id": (entry.id or entry.link or f"sha256:{digest[:40]}")[:256],
+            "external_id": name_of(entry, title, text),
             "created_at": first_date(entry.dates),
             "author": {"name": entry.author},
             "url": entry.link,
@@ -109,7 +111,22 @@ def entries_of(fetched: Fetched) -> list[Entry]:
     if not parsed.version:
         raise SourceChanged(f"{where} answered no RSS or Atom feed")
     language = str(dict.get(parsed.feed, "language", ""))
-    return [_entry(dict(raw), fetched.url, language) for raw in parsed.entries]
+    entries = [_entry(dict(raw), fetched.url, language) for raw in parsed.entries]
+    times = Counter(entry.link for entry in entries if not entry.id)
+    own = _absolute(fetched.url, str(dict.get(parsed.feed, "link", "")))
+    return [replace(entry, is_link_shared=times[entry.link] > 1 or entry.link == own) for entry in entries]
+
+
+def name_of(entry: Entry, title: str, text: str) -> str:
+    """The external id: guid or id, else the link when it is the entry's alone, else a digest of what the entry says."""
+    if entry.id or (entry.link and not entry.is_link_shared):
+        name = entry.id or entry.link
+        if len(name) <= LONGEST["external_id"]:
+            return name
+        digest = sha256(name.encode()).hexdigest()
+        return f"{name[: LONGEST['external_id'] - len(digest) - 1]}#{digest}"
+    parts = (entry.link, title, text, *entry.dates[:1]) if entry.link else (title, text)
+    return f"sha256:{sha256(chr(0).join(parts).encode()).hexdigest()[:40]}"
 
 
 def refuse_entities(body: bytes, where: str) -> None:
@@ -171,6 +188,7 @@ def _entry(raw: dict[str, Any], base: str, language: str) -> Entry:
         title=str(raw.get("title") or ""),
         html=html,
         link=_absolute(base, str(raw.get("link") or "")),
+        is_link_shared=False,
         author=str(author),
         language=str(content.get("language") or language),
         dates=dates,

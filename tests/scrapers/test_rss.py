@@ -119,6 +119,44 @@ def test_an_item_without_guid_is_named_by_its_link_or_its_words() -> None:
     assert str(first.ids[1]).startswith("sha256:")
 
 
+PAGE = "<link>https://shop.example/kettle</link>"
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        f"<item>{PAGE}<title>Late</title></item><item>{PAGE}<title>Wet</title></item>",
+        f"<item>{PAGE}<title>Late</title><pubDate>Sun, 01 Mar 2026 09:00:00 GMT</pubDate></item>"
+        f"<item>{PAGE}<title>Late</title><pubDate>Sun, 01 Mar 2026 10:00:00 GMT</pubDate></item>",
+    ],
+)
+def test_items_that_share_a_link_are_named_by_what_they_say(items: str) -> None:
+    first, again = pulled_from(rss(items)), pulled_from(rss(items))
+    assert first.ids == again.ids
+    assert (len(set(first.ids)), {str(one)[:7] for one in first.ids}) == (2, {"sha256:"})
+
+
+def test_an_item_whose_link_is_that_of_the_feed_is_named_by_what_it_says() -> None:
+    first = pulled_from(rss(f"{PAGE}<item>{PAGE}<title>Late</title></item>"))
+    second = pulled_from(rss(f"{PAGE}<item>{PAGE}<title>Wet</title></item>"))
+    assert len({*first.ids, *second.ids}) == 2
+
+
+def test_a_shared_link_changes_no_name_of_items_that_have_their_own() -> None:
+    named = "".join(f"<item><guid>{number}</guid>{PAGE}<title>A</title></item>" for number in (1, 2))
+    assert pulled_from(rss(f"{named}<item>{PAGE}<title>C</title></item>")).ids == ["1", "2", "https://shop.example/kettle"]
+
+
+def test_long_guids_that_begin_alike_are_told_apart() -> None:
+    start = "https://shop.example/" + "x" * 235
+    ids = [
+        str(one)
+        for one in pulled_from(rss("".join(f"<item><guid>{start}{end}</guid><title>A</title></item>" for end in ("", "1", "2")))).ids
+    ]
+    assert (ids[0], [len(one) for one in ids], len(set(ids))) == (start, [256, 256, 256], 3)
+    assert ids[1].startswith(start[:191] + "#")
+
+
 def test_an_item_without_a_date_is_not_dated() -> None:
     (row,) = pulled_from(rss("<item><guid>1</guid><title>Late</title></item>")).rows
     assert (row.created_at, row.dated) == (NOW, False)
