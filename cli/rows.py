@@ -11,11 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.output import Json
 from core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from scrapers.lines import Line
 
 LONGEST_LINE = 4 * 1024 * 1024
 """Bytes: 20,000 characters need 80,000 at most, the rest is fields; a longer line is no feedback and must not fill the memory."""
@@ -133,29 +137,45 @@ def _json_row(number: int, line: str) -> Row:
 
 
 def _csv_rows(lines: Iterator[bytes]) -> Iterator[Row]:
-    csv.field_size_limit(LONGEST_LINE)
-    decoded = (raw.decode("utf-8-sig" if number == 0 else "utf-8", "surrogateescape") for number, raw in enumerate(lines))
-    reader = csv.reader(decoded, strict=True)
-    header = [name.strip() for name in next(reader, [])]
-    column = next((name for name in header if name.lower() == "text"), None)
-    if column is None:
+    from scrapers.formats import csv_rows
+    from scrapers.unpacking import BrokenFile
+
+    header: list[str] = []
+    last = 0
+    try:
+        for last, cells in csv_rows(map(_csv_line, count(1), lines), ","):
+            if isinstance(cells, str):
+                yield _broken(last, cells)
+            elif header:
+                yield _csv_row(last, header, cells)
+            else:
+                header = _checked_header(cells)
+    except BrokenFile as error:
+        yield _broken(last + 1, str(error))
+    if not header:
+        _checked_header([])
+
+
+def _csv_line(number: int, raw: bytes) -> "Line":
+    from scrapers.lines import LONGEST_LINE as LONGEST_OF_CSV
+    from scrapers.lines import Line
+
+    if len(raw) > LONGEST_OF_CSV:
+        return Line("\n", f"the line has more than {LONGEST_OF_CSV:,} bytes")
+    try:
+        return Line(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+    except UnicodeDecodeError:
+        return Line(raw.decode("utf-8", errors="replace"), "not UTF-8")
+
+
+def _checked_header(cells: list[str]) -> list[str]:
+    header = [name.strip() for name in cells]
+    if not any(name.lower() == "text" for name in header):
         raise InvalidInput(f"the CSV has no column `text`; its columns are: {', '.join(header)[:200] or 'none'}", field="text")
-    while True:
-        number = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield _broken(number, f"not CSV: {error}")
-            continue
-        if cells:
-            yield _csv_row(number, header, cells)
+    return header
 
 
 def _csv_row(number: int, header: list[str], cells: list[str]) -> Row:
-    if any("\udc80" <= letter <= "\udcff" for cell in cells for letter in cell):
-        return _broken(number, "not UTF-8")
     if len(cells) != len(header):
         return _broken(number, f"{len(cells)} cells where the header has {len(header)}")
     fields = dict(zip(header, cells, strict=True))

@@ -49,16 +49,32 @@ def csv_records(chunks: Peekable[bytes], encoding: str, *, delimiter: str | None
     Raises InvalidInput for a header that cannot be used, BrokenFile where the file breaks.
     """
     lines = Peekable(read_lines(chunks, encoding))
+    header: tuple[str, ...] = ()
+    for line, cells in csv_rows(lines, delimiter or delimiter_of([one.text for one in lines.peek(50)])):
+        if isinstance(cells, str):
+            yield RejectedRow(line, cells)
+        elif not any(cell.strip() for cell in cells):
+            continue
+        elif header:
+            yield _csv_record(line, header, cells)
+        else:
+            header = unique_columns(cells)
+
+
+def csv_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    """The line where each record starts and its cells, or what is wrong with it; blank lines are left out.
+
+    A quote that is never closed costs its own line. Raises BrokenFile where there are too many of them.
+    """
     feed = _Feed(lines)
     csv.field_size_limit(LONGEST_RECORD)
-    reader = csv.reader(feed, delimiter=delimiter or delimiter_of([line.text for line in lines.peek(50)]))
-    header: tuple[str, ...] = ()
+    reader = csv.reader(feed, delimiter=delimiter)
     while True:
         feed.start()
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield RejectedRow(feed.first, f"not CSV: {error}")
+            yield feed.first, f"not CSV: {error}"
             continue
         except _NeverClosed:
             cells = []
@@ -67,15 +83,11 @@ def csv_records(chunks: Peekable[bytes], encoding: str, *, delimiter: str | None
             return
         if feed.is_open:
             feed.back_to_second_line()
-            yield RejectedRow(feed.first, "a quote that opens here is not closed; double the quotes inside a cell")
+            yield feed.first, "a quote that opens here is not closed; double the quotes inside a cell"
         elif feed.problem:
-            yield RejectedRow(feed.first, feed.problem)
-        elif not any(cell.strip() for cell in cells):
-            continue
-        elif not header:
-            header = unique_columns(cells)
-        else:
-            yield _csv_record(feed.first, header, cells)
+            yield feed.first, feed.problem
+        elif cells:
+            yield feed.first, cells
 
 
 def delimiter_of(lines: Sequence[str]) -> str:

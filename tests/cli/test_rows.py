@@ -1,5 +1,7 @@
 """Texts come out of lines, JSONL and CSV in order, and a broken row keeps its place."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from cli.rows import Row, RowFormat, format_of, read_rows
@@ -62,6 +64,36 @@ def test_cells_of_csv_may_hold_quotes_and_newlines() -> None:
     assert found[0].text == 'two\nlines, "quoted"'
     assert [row.line for row in found] == [2, 4, 5]
     assert found[2].error == "line 5: 1 cells where the header has 2"
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_line_of_csv_only() -> None:
+    found = rows(b'text,id\nfine,1\n"open,2\n' + b"".join(b"row %d,x\n" % number for number in range(1000)))
+    assert [row.line for row in found] == list(range(2, 1004))
+    assert [row.line for row in found if row.error] == [3]
+    assert str(found[1].error).startswith("line 3: a quote that opens here is not closed")
+
+
+def test_a_row_of_empty_cells_keeps_its_place() -> None:
+    assert [(row.line, row.error is None) for row in rows(b"text,id\n,\n\nfine,3\n")] == [(2, False), (4, True)]
+
+
+def test_csv_that_comes_slowly_is_read_line_by_line() -> None:
+    def typed() -> Iterator[bytes]:
+        yield from (b"text,id\n", b"late,1\n")
+        raise AssertionError("read ahead")
+
+    assert next(read_rows(typed(), RowFormat.CSV)).text == "late"
+
+
+def test_a_line_of_csv_that_is_too_long_or_no_utf8_is_an_error_alone() -> None:
+    found = rows(b"\xef\xbb\xbftext,id\n\xff,1\n" + b"x" * 1_000_001 + b",2\nfine,3\n")
+    assert [row.error for row in found] == ["line 2: not UTF-8", "line 3: the line has more than 1,000,000 bytes", None]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b'"text\n'])
+def test_a_csv_without_a_header_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidInput, match="its columns are: none"):
+        rows(content, RowFormat.CSV)
 
 
 def test_a_csv_without_a_text_column_is_refused() -> None:
