@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from scrapers.encodings import VALID
 from scrapers.unpacking import BrokenFile, Peekable
+from store.intake import storable
 
 LONGEST_LINE = 1_000_000
 """Bytes; a longer line is dropped while it is read, so that it never fills the memory."""
@@ -56,10 +57,12 @@ def _split(chunks: Iterable[bytes], end: bytes) -> Iterator[bytes | None]:
 
 
 def _as_utf8(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    decoder = codecs.getincrementaldecoder(encoding)()
+    """Half an emoji, where a program cut a text, is U+FFFD, as `storable` has it. What else cannot be decoded breaks the file there."""
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
     try:
         for chunk in chunks:
-            yield decoder.decode(chunk).encode()
-        yield decoder.decode(b"", final=True).encode()
-    except UnicodeError as error:
+            yield storable(decoder.decode(chunk)).encode()
+        yield storable(decoder.decode(b"", final=True)).encode()
+    except UnicodeDecodeError as error:
+        yield storable(error.object[: error.start].decode(encoding, "surrogatepass")).encode()
         raise BrokenFile(f"the file is not {encoding} any more from here; {VALID}") from error

@@ -221,6 +221,21 @@ def test_one_line_in_another_encoding_is_reported_and_the_rest_kept() -> None:
     assert "byte 2 of the line (fc 63 6b 2c) is not utf-8" in found[30][1]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_half_an_emoji_costs_no_words(encoding: str) -> None:
+    text = f"\ufefftext,date\ngood,{DAY}\ncut \ud83d,{DAY}\nwhole \U0001f600,{DAY}\n" + f"after,{DAY}\n" * 20_000
+    found = outcome(opened(text.encode(encoding, "surrogatepass")))
+    assert found[:3] == [(2, "good"), (3, "cut \ufffd"), (4, "whole \U0001f600")]
+    assert (len(found), found[-1]) == (20_003, (20_004, "after"))
+
+
+def test_rows_before_the_place_where_a_wide_file_breaks_are_kept() -> None:
+    content = f"\ufefftext,date\ngood,{DAY}\nbad".encode("utf-32-le") + b"\xff" * 4 + f",{DAY}\n".encode("utf-32-le")
+    found = outcome(opened(content))
+    assert (found[0], [line for line, _ in found]) == ((2, "good"), [2, 3])
+    assert "not utf-32-le any more from here" in found[1][1]
+
+
 def test_a_bad_byte_inside_a_quoted_cell_costs_that_record_only() -> None:
     content = b'text,date\n"one\nt\xfcwo\nthree",2026-02-01\nnext \xc3\xbc,2026-02-01\n'
     assert [(line, text[:2]) for line, text in outcome(opened(content))] == [(2, "!b"), (5, "ne")]
