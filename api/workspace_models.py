@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from api.remembered import Remembered
-from nlp.workspace_model import WorkspaceModel, open_workspace_model
+from nlp.workspace_model import WorkspaceModel
 from store.database import Database
 from store.records import StoredWorkspaceModel
 from store.workspace_models import workspace_model
@@ -16,7 +16,7 @@ class WorkspaceModels:
         self,
         database: Database,
         clock: Callable[[], float],
-        open_model: Callable[[StoredWorkspaceModel], WorkspaceModel] = open_workspace_model,
+        open_model: Callable[[StoredWorkspaceModel], WorkspaceModel],
     ) -> None:
         """`open_model` makes what is stored ready; it is called in a thread, and may ask the model."""
         self._database, self._open = database, open_model

@@ -55,7 +55,7 @@ def classify(
 
 def _workspace_model(settings: "Settings", annotator: "Annotator", name: str | None) -> "WorkspaceModel":
     from core.times import utcnow
-    from nlp.workspace_model import PLAIN, open_workspace_model
+    from nlp.workspace_model import PLAIN
     from store.workspace_models import workspace_model
 
     if name is None:
@@ -63,7 +63,8 @@ def _workspace_model(settings: "Settings", annotator: "Annotator", name: str | N
     database = open_database(settings)
     workspace = workspace_named(database, name, utcnow())
     with database.read() as connection:
-        return open_workspace_model(workspace_model(connection, workspace.id, annotator.weights))
+        stored = workspace_model(connection, workspace.id, annotator.weights)
+    return annotator.open(stored)
 
 
 def _classify(rows: Iterable[Row], annotator: "Annotator", model: "WorkspaceModel", language: str | None, batch: int, bar: Progress) -> int:

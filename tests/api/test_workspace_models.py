@@ -9,7 +9,7 @@ from api.workspace_models import WorkspaceModels
 from core.errors import TransientError
 from nlp.adaptation import adaptation_content
 from nlp.heads import Calibration
-from nlp.workspace_model import PLAIN
+from nlp.workspace_model import PLAIN, open_workspace_model
 from store.adaptations import add_adaptation
 from store.database import Database
 from store.records import Workspace
@@ -54,7 +54,7 @@ def test_a_change_shows_within_seconds_and_nobody_waits_for_it(sqlite_database: 
         workspace = create_workspace(connection, "acme", NOW)
 
     async def scenario() -> None:
-        models = WorkspaceModels(sqlite_database, ticks)
+        models = WorkspaceModels(sqlite_database, ticks, open_workspace_model)
         assert await models.find(workspace.id, "words") is PLAIN
         adapt(sqlite_database, workspace.id)
         assert await models.find(workspace.id, "words") is PLAIN
@@ -72,7 +72,7 @@ def test_a_database_that_is_away_keeps_no_known_workspace_waiting(sqlite_databas
     ticks = Ticks()
 
     async def scenario() -> None:
-        models = WorkspaceModels(sqlite_database, ticks)
+        models = WorkspaceModels(sqlite_database, ticks, open_workspace_model)
         await models.find("1", "words")
         models._database = Database(AWAY)
         ticks.now += STALE_SECONDS - 1

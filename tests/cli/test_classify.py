@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 from cli.rows import RowFormat, in_batches, read_rows
+from store.database import Database
+from store.records import CustomTopic
+from store.topics import add_topic, hide_topics
+from store.workspaces import find_workspace
+from tests.builders import NOW
 from tests.cli.conftest import Koe, environment
 
 pytestmark = pytest.mark.usefixtures("bundled_model")
@@ -69,6 +74,25 @@ def test_neither_database_nor_server_is_needed(quick: Koe, tmp_path: Path, home:
     )
     assert outcome.code == 0
     assert not (home / "koe.sqlite3").exists()
+
+
+def test_a_workspace_finds_its_own_topics_and_not_those_it_hides(quick: Koe, stored: Database, tmp_path: Path) -> None:
+    quick("workspaces", "list")
+    points = CustomTopic("points", None, (("en", "Loyalty points"),), (), ("My loyalty points are gone.", "Where are my bonus points?"))
+    with stored.write() as connection:
+        workspace = find_workspace(connection, "default")
+        assert workspace is not None
+        add_topic(connection, workspace.id, points, NOW)
+        hide_topics(connection, workspace.id, frozenset({"delivery"}))
+    (tmp_path / "texts.txt").write_text("The parcel came days late.\nMy loyalty points are gone.\n")
+    shared, own = (
+        [json.loads(line)["annotation"] for line in quick("classify", "texts.txt", *options).out.splitlines()]
+        for options in ((), ("--workspace", "default"))
+    )
+    assert [one["taxonomy"] for one in (*shared, *own)] == ["1", "1", "1+t2", "1+t2"]
+    late, gone = ([[topic["id"] for topic in said[row]["topics"]] for said in (shared, own)] for row in (0, 1))
+    assert ["delivery" in topics for topics in late] == [True, False]
+    assert ["points" in topics for topics in gone] == [False, True]
 
 
 def test_a_data_folder_that_cannot_be_made_is_no_obstacle(koe: Koe, home: Path) -> None:
