@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from nlp.clean import clean
+from nlp.segments import split
 from store.records import SENTIMENTS, Labels
 
 LEAST_ROWS = 30
@@ -71,7 +73,8 @@ def is_enough(values: Sequence[bool]) -> bool:
 
 
 def each_once(rows: Sequence[LabelledText], *, trusted: int) -> tuple[list[LabelledText], list[Said], list[str]]:
-    """Every text once, whatever its case and blanks; what is said of it; and remarks on texts whose labels contradict each other.
+    """Every text once, whatever its case and blanks, and whatever else the model does not see, such as where a link leads; what is said
+    of it; and remarks on texts whose labels contradict each other.
 
     The first `trusted` rows are a human's word; the others give way to them. A label that is contradicted is left out.
     """
@@ -79,7 +82,7 @@ def each_once(rows: Sequence[LabelledText], *, trusted: int) -> tuple[list[Label
     texts, said, remarks = list[LabelledText](), list[Said](), list[str]()
     contradicted: list[tuple[int, str]] = []
     for number, row in enumerate(rows):
-        place = places.setdefault(" ".join(row.text.casefold().split()), len(texts))
+        place = places.setdefault(_as_read(row.text), len(texts))
         if place == len(texts):
             texts.append(row)
             said.append(_said(row.labels))
@@ -91,6 +94,13 @@ def each_once(rows: Sequence[LabelledText], *, trusted: int) -> tuple[list[Label
     for place, name in contradicted:
         said[place].pop(name, None)
     return texts, said, remarks
+
+
+def _as_read(text: str) -> str:
+    """The same for texts that are one to the model, cleaned as `Annotator.prepare` does it: reposts differ in a link or a name. Were they
+    two texts, one could be learned and the other measured."""
+    cleaned = " ".join(clean(text[span.start : span.end]) for span in split(text))
+    return " ".join(cleaned.casefold().split())
 
 
 def tasks_of(said: Sequence[Said], topics: Sequence[str]) -> Iterator[Task]:

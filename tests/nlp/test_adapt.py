@@ -8,9 +8,9 @@ import pytest
 from nlp.adapt import Adapted, adapt
 from nlp.annotator import Annotator, TextInput
 from nlp.heads import Floats, Heads
-from nlp.labelled import LabelledText
+from nlp.labelled import LabelledText, each_once
 from store.records import SENTIMENTS, Labels, TaskReport, TopicCorrection
-from tests.nlp.fakes import HIDDEN, fake_bundle
+from tests.nlp.fakes import HIDDEN, fake_annotator, fake_bundle
 
 BUNDLE = fake_bundle()
 TOPICS = BUNDLE.heads.topics
@@ -140,6 +140,24 @@ def test_a_text_counts_once_and_contradictions_count_for_nothing() -> None:
     found = adapt(rows, ANNOTATOR, unquestioned=[LabelledText("2", Labels(sentiment="positive"))])
     assert found.remarks == ("line 2 has the text of line 1 and another sentiment: that of neither is used",)
     assert (report(found).rows, report(found, "complaint").rows) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "repost"),
+    [
+        ("It came late. https://t.co/Qa1", "It came late. https://t.co/Zz9?x=2"),
+        ("@anna it came late!", "@Bob_7 it came late!"),
+        ("It came laaaaaate!!!!", "It came laaaaaaaaate!!!!!!!"),
+        ("\uff29t came late. So rude.", "It came\u200b late.\nSo rude.\ufeff"),
+    ],
+)
+def test_texts_that_the_model_reads_as_one_are_one(text: str, repost: str) -> None:
+    """Otherwise one is learned, the other measured, and any noise seems to be better."""
+    first, second = fake_annotator().prepare([TextInput(text), TextInput(repost)])
+    assert [window.ids for window in first.windows] == [window.ids for window in second.windows]
+    late = Labels(sentiment="negative")
+    texts, said, _ = each_once([LabelledText(one, late) for one in (text, repost, "It came late, again.")], trusted=3)
+    assert ([one.text for one in texts], len(said)) == ([text, "It came late, again."], 2)
 
 
 def test_topics_that_are_often_enough_named_are_fitted_and_the_others_stay() -> None:
