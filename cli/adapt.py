@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nlp.adapt import Adapted
     from nlp.annotator import Annotator
     from nlp.labelled import LabelledText
+    from nlp.workspace_model import WorkspaceModel
     from store.database import Database
     from store.records import AdaptationEntry, Annotation, Workspace
 
@@ -76,7 +77,7 @@ def _adapt(settings: "Settings", database: "Database", tenant: "Workspace", file
     corrected = any(row.origin.startswith(CORRECTION) for row in rows)
     unquestioned = _unquestioned(database, tenant, rows) if corrected else []
     annotator = load_annotator(settings)
-    adapted = fit(rows, annotator, unquestioned=unquestioned)
+    adapted = fit(rows, annotator, workspace=_present(database, tenant, annotator), unquestioned=unquestioned)
     number = None if dry_run or not adapted.arrays else _store(database, tenant, annotator, adapted)
     if as_json:
         say_json(_outcome(adapted, number, len(rows), len(unquestioned), problems))
@@ -86,6 +87,16 @@ def _adapt(settings: "Settings", database: "Database", tenant: "Workspace", file
         _note_all([*problems, *adapted.remarks])
     if problems:
         raise typer.Exit(PARTIAL)
+
+
+def _present(database: "Database", tenant: "Workspace", annotator: "Annotator") -> "WorkspaceModel":
+    """The adaptation in force: the new one begins there."""
+    from store.adaptations import present_adaptation
+    from store.records import StoredWorkspaceModel
+
+    with database.read() as connection:
+        stored = present_adaptation(connection, tenant.id, annotator.weights)
+    return annotator.open(StoredWorkspaceModel(adaptation=stored))
 
 
 def _store(database: "Database", tenant: "Workspace", annotator: "Annotator", adapted: "Adapted") -> int:

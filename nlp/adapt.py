@@ -15,6 +15,7 @@ from nlp.gain import Gain, gain
 from nlp.heads import Calibration, Floats, Heads
 from nlp.labelled import PRESENCE, LabelledText, Task, each_once, tasks_of
 from nlp.refit import OUTER_FOLDS, Layer, Numbers, Rows, folds, tuned
+from nlp.workspace_model import PLAIN, WorkspaceModel
 from store.records import TaskReport
 
 LEAST_GAIN = 0.005
@@ -27,7 +28,8 @@ SEED = 20_260_301
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """What came of it: `arrays` and `calibration` as an Adaptation has them, no arrays when nothing is taken; a report for each task."""
+    """What came of it: `arrays` and `calibration` as an Adaptation has them, those of the adaptation in force among them; no arrays when
+    nothing is taken. A report for each task."""
 
     arrays: Mapping[str, Floats]
     calibration: Calibration
@@ -35,15 +37,23 @@ class Adapted:
     remarks: tuple[str, ...]
 
 
-def adapt(rows: Sequence[LabelledText], annotator: Annotator, *, unquestioned: Sequence[LabelledText] = (), seed: int = SEED) -> Adapted:
-    """Heads for these labels. `unquestioned` texts bear the answers that nobody corrected, which count as right.
+def adapt(
+    rows: Sequence[LabelledText],
+    annotator: Annotator,
+    *,
+    workspace: WorkspaceModel = PLAIN,
+    unquestioned: Sequence[LabelledText] = (),
+    seed: int = SEED,
+) -> Adapted:
+    """Heads for these labels. They begin at the heads that answer for `workspace` now, and those that no label speaks of stay.
+    `unquestioned` texts bear the answers that nobody corrected, which count as right.
 
     Corrections alone are errors alone: a head fitted on nothing else would unlearn what was right. Each task takes effect by itself, and
     only if F1 is better on rows held out by LEAST_GAIN, and in LEAST_CERTAINTY of resamples of these rows. Same rows, same heads.
     """
     texts, said, remarks = each_once([*rows, *unquestioned], trusted=len(rows))
     vectors = annotator.vectors([TextInput(one.text, one.language, one.question) for one in texts])
-    heads, arrays, reports = annotator.heads, dict[str, Floats](), list[TaskReport]()
+    heads, arrays, reports = annotator.heads_of(workspace), dict[str, Floats](), list[TaskReport]()
     calibration = heads.calibration
     with threadpool_limits(1, "blas"):  # small products: threads would only wait for each other
         for task in tasks_of(said, heads.topics):
@@ -52,6 +62,9 @@ def adapt(rows: Sequence[LabelledText], annotator: Annotator, *, unquestioned: S
             if fitted is not None:
                 arrays |= fitted.arrays(task, heads)
                 calibration = fitted.calibrated(task, calibration)
+    present = annotator.adaptation_of(workspace)
+    if arrays and present is not None:
+        arrays = {**present.arrays, **arrays}
     return Adapted(arrays, calibration, tuple(reports), tuple(remarks))
 
 
@@ -90,10 +103,10 @@ def _try(task: Task, vectors: Floats, heads: Heads, seed: int) -> tuple[TaskRepo
     missing = task.missing()
     if missing is not None:
         return TaskReport(task.name, len(task.known), taken=False, reason=missing), None
-    rows, shipped = _rows(task, vectors, heads), _shipped(task, heads)
-    before = shipped.logits(rows.hidden)
-    after, said_after = _held_out(task, rows, shipped, seed)
-    said_before = _said(rows, before, shipped.thresholds)
+    rows, present = _rows(task, vectors, heads), _in_force(task, heads)
+    before = present.logits(rows.hidden)
+    after, said_after = _held_out(task, rows, present, seed)
+    said_before = _said(rows, before, present.thresholds)
     found = gain(said_before, said_after, rows.targets > 0, rows.known, micro=not task.exclusive, seed=seed)
     taken = found.after - found.before >= LEAST_GAIN and found.certainty >= LEAST_CERTAINTY
     report = TaskReport(
@@ -107,7 +120,7 @@ def _try(task: Task, vectors: Floats, heads: Heads, seed: int) -> tuple[TaskRepo
         error_before=round(_error(rows, before), 4),
         error_after=round(_error(rows, after), 4),
     )
-    return report, _fit(task, rows, shipped, seed) if taken else None
+    return report, _fit(task, rows, present, seed) if taken else None
 
 
 def _reason(found: Gain, *, taken: bool) -> str:
@@ -118,18 +131,18 @@ def _reason(found: Gain, *, taken: bool) -> str:
     return f"better on texts held out, but that is {100 * found.certainty:.0f} % sure, and {100 * LEAST_CERTAINTY:.0f} % are needed"
 
 
-def _held_out(task: Task, rows: Rows, shipped: Fitted, seed: int) -> tuple[Numbers, NDArray[np.bool_]]:
+def _held_out(task: Task, rows: Rows, present: Fitted, seed: int) -> tuple[Numbers, NDArray[np.bool_]]:
     """Of each row the calibrated logits, and what is said, by a head that was fitted, tuned and calibrated on the other folds."""
     logits, said = np.zeros(rows.targets.shape), np.zeros(rows.targets.shape, np.bool_)
     for chosen in folds(rows, OUTER_FOLDS, seed):
-        fitted = _fit(task, rows.take(~chosen), shipped, seed + 1)
+        fitted = _fit(task, rows.take(~chosen), present, seed + 1)
         logits[chosen] = fitted.logits(rows.hidden[chosen])
         said[chosen] = _said(rows, logits[chosen], fitted.thresholds)
     return logits, said
 
 
-def _fit(task: Task, rows: Rows, shipped: Fitted, seed: int) -> Fitted:
-    found = tuned(shipped.layer, rows, seed)
+def _fit(task: Task, rows: Rows, present: Fitted, seed: int) -> Fitted:
+    found = tuned(present.layer, rows, seed)
     raw, targets = found.held_out.astype(np.float32), rows.targets.astype(np.int64)
     if task.exclusive:
         temperature = fit_temperature(raw, targets.argmax(axis=1))
@@ -137,15 +150,15 @@ def _fit(task: Task, rows: Rows, shipped: Fitted, seed: int) -> Fitted:
         return Fitted(found.layer, temperature, (), confidence_at_coverage(shares, COVERAGE))
     temperature = fit_temperature(raw[rows.known], targets[rows.known])
     if task.head != PRESENCE:
-        return Fitted(found.layer, temperature, (HALF,), shipped.abstain_below)
+        return Fitted(found.layer, temperature, (HALF,), present.abstain_below)
     shares = rows.probabilities(found.held_out / temperature).astype(np.float32)
     thresholds = tuple(best_threshold(shares[at, column], targets[at, column] > 0) for column, at in enumerate(rows.known.T))
     # One temperature serves all topics, those too that were not fitted: it stays, and the layer is scaled to it.
-    scale = shipped.temperature / temperature
-    return Fitted(Layer(found.layer.weight * scale, found.layer.bias * scale), shipped.temperature, thresholds, shipped.abstain_below)
+    scale = present.temperature / temperature
+    return Fitted(Layer(found.layer.weight * scale, found.layer.bias * scale), present.temperature, thresholds, present.abstain_below)
 
 
-def _shipped(task: Task, heads: Heads) -> Fitted:
+def _in_force(task: Task, heads: Heads) -> Fitted:
     weight, bias = heads.last_layer(task.head)
     outputs, own = list(task.outputs), heads.calibration
     layer = Layer(weight[outputs].astype(np.float64), bias[outputs].astype(np.float64))

@@ -130,7 +130,7 @@ class Annotator:
 
     def versions(self, workspace: WorkspaceModel = PLAIN) -> tuple[str, str]:
         """The model and the taxonomy that an annotation of this workspace bears: `koe-e5-small-4+a3`, `1+t7`."""
-        adaptation = self._adaptation_of(workspace)
+        adaptation = self.adaptation_of(workspace)
         model = self.model if adaptation is None else f"{self.model}+a{adaptation.number}"
         taxonomy = self.taxonomy.version
         return model, taxonomy if workspace.topics is None else f"{taxonomy}+{workspace.topics.version}"
@@ -163,13 +163,13 @@ class Annotator:
             return self._read(prepared, self._computed(prepared))
         return self._answers([prepared])
 
-    @property
-    def heads(self) -> Heads:
-        """Those of the shared model."""
-        return self._bundle.heads
+    def heads_of(self, workspace: WorkspaceModel = PLAIN) -> Heads:
+        """Those that answer for texts of this workspace."""
+        adaptation = self.adaptation_of(workspace)
+        return self._bundle.heads if adaptation is None else self._bundle.heads.replaced(adaptation.arrays, adaptation.calibration)
 
     def vectors(self, texts: Sequence[TextInput]) -> Floats:
-        """(n, hidden) what the heads of the shared model read of each text, and those of a workspace are fitted on."""
+        """(n, hidden) what the heads read of each text, those of a workspace too."""
         return self._vectors(self.prepare(texts))
 
     def _vectors(self, prepared: Sequence[Prepared], *, by_token: bool = False) -> Floats:
@@ -246,9 +246,7 @@ class Annotator:
         self, workspace: WorkspaceModel, prepared: Sequence[Prepared], pooled: Sequence[Pooled], scores: Floats | None
     ) -> Iterator[Annotation]:
         """Annotations of texts of one workspace; `scores` (n, 3) are their sentiments where a model of its own gave them."""
-        adaptation = self._adaptation_of(workspace)
-        heads = self._bundle.heads if adaptation is None else self._bundle.heads.replaced(adaptation.arrays, adaptation.calibration)
-        whole = np.stack([one.whole for one in pooled])
+        heads, whole = self.heads_of(workspace), np.stack([one.whole for one in pooled])
         model, taxonomy = self.versions(workspace)
         for one, row, topics, complains, emotion, embedding in zip(
             prepared,
@@ -287,7 +285,7 @@ class Annotator:
         ids = [tuple(one for segment in segment_ids(text.windows).values() for one in segment) for text in prepared]
         return [Encoded(*one) for one in zip(directions, ids, strict=True)]
 
-    def _adaptation_of(self, workspace: WorkspaceModel) -> Adaptation | None:
+    def adaptation_of(self, workspace: WorkspaceModel) -> Adaptation | None:
         """The workspace's own heads, unless they belong to other weights than these."""
         adaptation = workspace.adaptation
         return adaptation if adaptation is not None and adaptation.weights == self.weights else None

@@ -31,6 +31,12 @@ def labels(tmp_path: Path) -> Path:
     return path
 
 
+def with_complaints(path: Path) -> None:
+    """Labels of nothing but complaints, which the shared model is wrong about too."""
+    rows = [{"text": row["text"], "complaint": row["text"].startswith("I love")} for row in ROWS]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 def classified(quick: Koe, tmp_path: Path, *options: str) -> tuple[str, str]:
     path = tmp_path / "texts.txt"
     path.write_text("My parcel number 99 came late.\n")
@@ -50,7 +56,10 @@ def test_labels_take_effect_in_one_workspace_and_can_be_undone(quick: Koe, label
     assert [one["taken"] for one in said["tasks"]] == [True, False, False]  # type: ignore[attr-defined]
     assert classified(quick, tmp_path, "--workspace", "default") == ("neutral", f"{shared[1]}+a1")
     assert classified(quick, tmp_path) == shared
+    assert adapted(quick, labels)[1]["adaptation"] is None  # they are learned
+    with_complaints(labels)
     assert adapted(quick, labels)[1]["adaptation"] == 2
+    assert classified(quick, tmp_path, "--workspace", "default") == ("neutral", f"{shared[1]}+a2")
     assert [line.split()[0::4] for line in quick("adapt", "--list").out.splitlines()[1:]] == [["a2", "force"], ["a1"]]
     assert quick("adapt", "--undo").out == "a2 is undone; a1 is in force\n"
     assert json.loads(quick("adapt", "--undo", "--json").out) == {"undone": 1, "in_force": None}

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from nlp.adapt import Adapted, adapt
+from nlp.adaptation import Adaptation
 from nlp.annotator import Annotator, TextInput
-from nlp.heads import Floats, Heads
+from nlp.heads import Floats
 from nlp.labelled import LabelledText, each_once
+from nlp.workspace_model import WorkspaceModel
 from store.records import SENTIMENTS, Labels, TaskReport, TopicCorrection
 from tests.nlp.fakes import HIDDEN, fake_annotator, fake_bundle
 
@@ -21,10 +23,7 @@ class Numbered(Annotator):
 
     def __init__(self) -> None:
         self.drawn = np.random.default_rng(3).normal(size=(2_000, HIDDEN)).astype(np.float32)
-
-    @property
-    def heads(self) -> Heads:
-        return BUNDLE.heads
+        self._bundle, self.weights = BUNDLE, BUNDLE.digest
 
     def vectors(self, texts: Sequence[TextInput]) -> Floats:
         return self.drawn[[int(one.text) for one in texts]]
@@ -81,6 +80,37 @@ def test_each_task_takes_effect_by_itself(learned: Adapted) -> None:
     assert (found.taken, found.before, found.reason) == (False, 1.0, "not better by 0.5 points on texts held out")
     assert set(learned.arrays) == {"sentiment.out.weight", "sentiment.out.bias"}
     assert report(learned, "topics").reason == "no topic has 5 texts that speak of it and 5 that do not"
+
+
+def in_force(adapted: Adapted, weights: str = BUNDLE.digest) -> WorkspaceModel:
+    return WorkspaceModel(adaptation=Adaptation(1, weights, adapted.arrays, adapted.calibration))
+
+
+def test_a_second_time_begins_where_the_first_ended_and_keeps_what_it_does_not_speak_of(learned: Adapted) -> None:
+    turned = [LabelledText(str(number), Labels(complaint=not shared_complaint(number))) for number in range(300)]
+    found = adapt(turned, ANNOTATOR, workspace=in_force(learned))
+    assert (report(found, "complaint").taken, report(found).reason) == (True, "no labels")
+    assert set(found.arrays) == {f"{task}.out.{part}" for task in ("sentiment", "complaint") for part in ("weight", "bias")}
+    assert all((found.arrays[name] == values).all() for name, values in learned.arrays.items())
+    assert found.calibration.temperature["sentiment"] == learned.calibration.temperature["sentiment"]
+    assert found.calibration.abstain_below == learned.calibration.abstain_below
+
+
+def test_what_was_before_is_what_the_heads_in_force_say(learned: Adapted) -> None:
+    fresh = labelled(range(1000, 1300))
+    shared, present, another = (
+        report(adapt(fresh, ANNOTATOR, workspace=model)).before
+        for model in (WorkspaceModel(), in_force(learned), in_force(learned, "of another model"))
+    )
+    assert shared is not None
+    assert present is not None
+    assert (shared < 0.5, present > 0.8, another) == (True, True, shared)
+
+
+def test_where_nothing_is_better_than_the_heads_in_force_there_is_nothing_to_store(learned: Adapted) -> None:
+    answered = ANNOTATOR.heads_of(in_force(learned)).sentiment(ANNOTATOR.drawn).argmax(axis=1)
+    known = adapt(labelled(range(200), sentiments=[int(one) for one in answered[:200]]), ANNOTATOR, workspace=in_force(learned))
+    assert (report(known).before, known.arrays) == (1.0, {})
 
 
 def test_confidences_mean_what_they_say_afterwards(learned: Adapted) -> None:
