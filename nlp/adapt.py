@@ -13,7 +13,7 @@ from nlp.annotator import Annotator, TextInput
 from nlp.calibrate import best_threshold, calibration_error, confidence_at_coverage, fit_temperature
 from nlp.gain import Gain, gain
 from nlp.heads import Calibration, Floats, Heads
-from nlp.labelled import PRESENCE, LabelledText, Task, each_once, tasks_of
+from nlp.labelled import PRESENCE, SENTIMENT, LabelledText, Task, each_once, tasks_of
 from nlp.refit import OUTER_FOLDS, Layer, Numbers, Rows, folds, tuned
 from nlp.workspace_model import PLAIN, WorkspaceModel
 from store.records import TaskReport
@@ -57,6 +57,10 @@ def adapt(
     calibration = heads.calibration
     with threadpool_limits(1, "blas"):  # small products: threads would only wait for each other
         for task in tasks_of(said, heads.topics):
+            missing = _told_elsewhere(task, annotator) or task.missing()
+            if missing is not None:
+                reports.append(TaskReport(task.name, len(task.known), taken=False, reason=missing))
+                continue
             report, fitted = _try(task, vectors, heads, seed)
             reports.append(report)
             if fitted is not None:
@@ -98,11 +102,14 @@ class Fitted:
         return Calibration({**before.temperature, task.head: self.temperature}, tuple(thresholds), below)
 
 
+def _told_elsewhere(task: Task, annotator: Annotator) -> str | None:
+    """Why no head of ours need be fitted: nobody would see its answers."""
+    told = task.head == SENTIMENT and annotator.sentiment_model is not None
+    return f"{annotator.sentiment_model} tells it, and cannot be adapted" if told else None
+
+
 def _try(task: Task, vectors: Floats, heads: Heads, seed: int) -> tuple[TaskReport, Fitted | None]:
     """What came of a task, and its head if that takes effect."""
-    missing = task.missing()
-    if missing is not None:
-        return TaskReport(task.name, len(task.known), taken=False, reason=missing), None
     rows, present = _rows(task, vectors, heads), _in_force(task, heads)
     before = present.logits(rows.hidden)
     after, said_after = _held_out(task, rows, present, seed)

@@ -163,6 +163,11 @@ class Annotator:
             return self._read(prepared, self._computed(prepared))
         return self._answers([prepared])
 
+    @property
+    def sentiment_model(self) -> str | None:
+        """The name of the model of its own that tells sentiment; None where the heads do."""
+        return None if self._sentiment is None else self._sentiment.name
+
     def heads_of(self, workspace: WorkspaceModel = PLAIN) -> Heads:
         """Those that answer for texts of this workspace."""
         adaptation = self.adaptation_of(workspace)
@@ -247,6 +252,8 @@ class Annotator:
     ) -> Iterator[Annotation]:
         """Annotations of texts of one workspace; `scores` (n, 3) are their sentiments where a model of its own gave them."""
         heads, whole = self.heads_of(workspace), np.stack([one.whole for one in pooled])
+        # What a workspace fitted belongs to the confidences of its own heads.
+        abstain_below = (heads if scores is None else self._bundle.heads).abstain_below
         model, taxonomy = self.versions(workspace)
         for one, row, topics, complains, emotion, embedding in zip(
             prepared,
@@ -257,7 +264,7 @@ class Annotator:
             self._embeddings(whole),
             strict=True,
         ):
-            sentiment = _sentiment(row, heads.abstain_below)
+            sentiment = _sentiment(row, abstain_below)
             yield Annotation(one.language, sentiment, topics, _complaint(float(complains)), model, taxonomy, emotion, embedding)
 
     def _embeddings(self, whole: Floats) -> list[Embedding] | list[None]:

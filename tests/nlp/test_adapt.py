@@ -1,13 +1,14 @@
 """Heads of a workspace's own: learned from few labels, and taken only where they are better on texts that they have not seen."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from nlp.adapt import Adapted, adapt
 from nlp.adaptation import Adaptation
-from nlp.annotator import Annotator, TextInput
+from nlp.annotator import Annotator, SentimentModel, TextInput
 from nlp.heads import Floats
 from nlp.labelled import LabelledText, each_once
 from nlp.workspace_model import WorkspaceModel
@@ -24,6 +25,7 @@ class Numbered(Annotator):
     def __init__(self) -> None:
         self.drawn = np.random.default_rng(3).normal(size=(2_000, HIDDEN)).astype(np.float32)
         self._bundle, self.weights = BUNDLE, BUNDLE.digest
+        self._sentiment: SentimentModel | None = None
 
     def vectors(self, texts: Sequence[TextInput]) -> Floats:
         return self.drawn[[int(one.text) for one in texts]]
@@ -111,6 +113,23 @@ def test_where_nothing_is_better_than_the_heads_in_force_there_is_nothing_to_sto
     answered = ANNOTATOR.heads_of(in_force(learned)).sentiment(ANNOTATOR.drawn).argmax(axis=1)
     known = adapt(labelled(range(200), sentiments=[int(one) for one in answered[:200]]), ANNOTATOR, workspace=in_force(learned))
     assert (report(known).before, known.arrays) == (1.0, {})
+
+
+class Checkpoint:
+    name = "acme/cheerful"
+
+    def scores(self, texts: Sequence[str]) -> Floats:
+        raise AssertionError("nothing is learned from its answers")
+
+
+def test_sentiment_that_a_model_of_its_own_tells_is_left_alone() -> None:
+    annotator = Numbered()
+    annotator._sentiment = Checkpoint()
+    turned = [replace(row, labels=replace(row.labels, complaint=not row.labels.complaint)) for row in labelled(range(300), complaints=True)]
+    found = adapt(turned, annotator)
+    assert (report(found).taken, report(found).reason) == (False, "acme/cheerful tells it, and cannot be adapted")
+    assert set(found.arrays) == {"complaint.out.weight", "complaint.out.bias"}
+    assert found.calibration.abstain_below == BUNDLE.heads.abstain_below
 
 
 def test_confidences_mean_what_they_say_afterwards(learned: Adapted) -> None:

@@ -12,8 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput
+from nlp.adaptation import Adaptation
 from nlp.annotator import BUDGET, Annotator, TextInput
+from nlp.heads import Calibration
 from nlp.pooling import Floats
+from nlp.workspace_model import WorkspaceModel
 from store.records import EMOTIONS, Annotation, Language
 from tests.nlp.fakes import FakeBackend, fake_annotator, fake_bundle
 
@@ -164,6 +167,15 @@ def test_a_model_of_its_own_replaces_the_sentiment_and_nothing_else(annotator: A
     assert found[0].model == "acme/cheerful + fake-1"
     own = annotator.annotate(inputs(TEXTS[:1]))[0]
     assert (found[0].topics, found[0].complaint, found[0].language) == (own.topics, own.complaint, own.language)
+
+
+def test_a_model_of_its_own_is_not_held_to_what_a_workspace_fitted() -> None:
+    """Its answers here are 0.8 sure, and the adaptation's heads were thought unsure below 0.9."""
+    calibration = Calibration(fake_bundle().heads.temperatures, fake_bundle().heads.calibration.thresholds, abstain_below=0.9)
+    adapted = WorkspaceModel(adaptation=Adaptation(1, "fake", {}, calibration))
+    texts = inputs(TEXTS[:1])
+    assert fake_annotator().annotate(texts, workspace=adapted)[0].sentiment.abstained
+    assert not fake_annotator(sentiment=Cheerful()).annotate(texts, workspace=adapted)[0].sentiment.abstained
 
 
 def test_threads_get_the_same_answers(annotator: Annotator) -> None:
