@@ -14,7 +14,9 @@ from nlp.calibrate import best_threshold, calibration_error, confidence_at_cover
 from nlp.gain import Gain, gain
 from nlp.heads import Calibration, Floats, Heads
 from nlp.labelled import PRESENCE, SENTIMENT, LabelledText, Task, each_once, tasks_of
-from nlp.refit import OUTER_FOLDS, Layer, Numbers, Rows, folds, tuned
+from nlp.mentions import presence_of
+from nlp.pooling import Pooled
+from nlp.refit import OUTER_FOLDS, Layer, Numbers, Refitted, Rows, folds, tuned
 from nlp.workspace_model import PLAIN, WorkspaceModel
 from store.records import TaskReport
 
@@ -52,7 +54,7 @@ def adapt(
     only if F1 is better on rows held out by LEAST_GAIN, and in LEAST_CERTAINTY of resamples of these rows. Same rows, same heads.
     """
     texts, said, remarks = each_once([*rows, *unquestioned], trusted=len(rows))
-    vectors = annotator.vectors([TextInput(one.text, one.language, one.question) for one in texts])
+    pooled = annotator.pooled([TextInput(one.text, one.language, one.question) for one in texts])
     heads, arrays, reports = annotator.heads_of(workspace), dict[str, Floats](), list[TaskReport]()
     calibration = heads.calibration
     with threadpool_limits(1, "blas"):  # small products: threads would only wait for each other
@@ -61,7 +63,7 @@ def adapt(
             if missing is not None:
                 reports.append(TaskReport(task.name, len(task.known), taken=False, reason=missing))
                 continue
-            report, fitted = _try(task, vectors, heads, seed)
+            report, fitted = _try(task, pooled, heads, seed)
             reports.append(report)
             if fitted is not None:
                 arrays |= fitted.arrays(task, heads)
@@ -73,6 +75,27 @@ def adapt(
 
 
 @dataclass(frozen=True, slots=True)
+class Texts:
+    """Rows with the segments of their texts: `segments` (m, hidden), those of one text beside each other, of which `counts` (n,) tells how
+    many it has. They are there where the answer for a text is one for its segments too."""
+
+    rows: Rows
+    segments: Numbers
+    counts: NDArray[np.int64]
+
+    def take(self, chosen: NDArray[np.bool_]) -> Texts:
+        return Texts(self.rows.take(chosen), self.segments[np.repeat(chosen, self.counts)], self.counts[chosen])
+
+    def shares(self, layer: Layer, temperature: float) -> Numbers:
+        """(n, outputs) probabilities as they are served."""
+        whole, parts = (self.rows.probabilities(layer.logits(one) / temperature) for one in (self.rows.hidden, self.segments))
+        if not len(parts):
+            return whole
+        own = np.split(parts, np.cumsum(self.counts)[:-1])
+        return np.stack([presence_of(text, segments) for text, segments in zip(whole, own, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """A layer for the outputs of a task, with the calibration that rows held out ask for."""
 
@@ -81,10 +104,9 @@ class Fitted:
     thresholds: tuple[float, ...]
     abstain_below: float
 
-    def logits(self, hidden: Numbers) -> Numbers:
-        """Calibrated: (n, outputs)."""
-        calibrated: Numbers = self.layer.logits(hidden) / self.temperature
-        return calibrated
+    def shares(self, texts: Texts) -> Numbers:
+        """(n, outputs) calibrated."""
+        return texts.shares(self.layer, self.temperature)
 
     def arrays(self, task: Task, heads: Heads) -> dict[str, Floats]:
         """The whole last layer of the head, with the outputs that were fitted in their places."""
@@ -108,11 +130,11 @@ def _told_elsewhere(task: Task, annotator: Annotator) -> str | None:
     return f"{annotator.sentiment_model} tells it, and cannot be adapted" if told else None
 
 
-def _try(task: Task, vectors: Floats, heads: Heads, seed: int) -> tuple[TaskReport, Fitted | None]:
+def _try(task: Task, pooled: Sequence[Pooled], heads: Heads, seed: int) -> tuple[TaskReport, Fitted | None]:
     """What came of a task, and its head if that takes effect."""
-    rows, present = _rows(task, vectors, heads), _in_force(task, heads)
-    before = present.logits(rows.hidden)
-    after, said_after = _held_out(task, rows, present, seed)
+    texts, present = _texts(task, pooled, heads), _in_force(task, heads)
+    rows, before = texts.rows, present.shares(texts)
+    after, said_after = _held_out(task, texts, present, seed)
     said_before = _said(rows, before, present.thresholds)
     found = gain(said_before, said_after, rows.targets > 0, rows.known, micro=not task.exclusive, seed=seed)
     taken = found.after - found.before >= LEAST_GAIN and found.certainty >= LEAST_CERTAINTY
@@ -127,7 +149,7 @@ def _try(task: Task, vectors: Floats, heads: Heads, seed: int) -> tuple[TaskRepo
         error_before=round(_error(rows, before), 4),
         error_after=round(_error(rows, after), 4),
     )
-    return report, _fit(task, rows, present, seed) if taken else None
+    return report, _fit(task, texts, present, seed) if taken else None
 
 
 def _reason(found: Gain, *, taken: bool) -> str:
@@ -138,31 +160,39 @@ def _reason(found: Gain, *, taken: bool) -> str:
     return f"better on texts held out, but that is {100 * found.certainty:.0f} % sure, and {100 * LEAST_CERTAINTY:.0f} % are needed"
 
 
-def _held_out(task: Task, rows: Rows, present: Fitted, seed: int) -> tuple[Numbers, NDArray[np.bool_]]:
-    """Of each row the calibrated logits, and what is said, by a head that was fitted, tuned and calibrated on the other folds."""
-    logits, said = np.zeros(rows.targets.shape), np.zeros(rows.targets.shape, np.bool_)
-    for chosen in folds(rows, OUTER_FOLDS, seed):
-        fitted = _fit(task, rows.take(~chosen), present, seed + 1)
-        logits[chosen] = fitted.logits(rows.hidden[chosen])
-        said[chosen] = _said(rows, logits[chosen], fitted.thresholds)
-    return logits, said
+def _held_out(task: Task, texts: Texts, present: Fitted, seed: int) -> tuple[Numbers, NDArray[np.bool_]]:
+    """Of each row the probabilities, and what is said, by a head that was fitted, tuned and calibrated on the other folds."""
+    shares, said = np.zeros(texts.rows.targets.shape), np.zeros(texts.rows.targets.shape, np.bool_)
+    for chosen in folds(texts.rows, OUTER_FOLDS, seed):
+        fitted = _fit(task, texts.take(~chosen), present, seed + 1)
+        shares[chosen] = fitted.shares(texts.take(chosen))
+        said[chosen] = _said(texts.rows, shares[chosen], fitted.thresholds)
+    return shares, said
 
 
-def _fit(task: Task, rows: Rows, present: Fitted, seed: int) -> Fitted:
-    found = tuned(present.layer, rows, seed)
+def _fit(task: Task, texts: Texts, present: Fitted, seed: int) -> Fitted:
+    """The layer and its temperature are fitted on whole texts, thresholds on what is served of them."""
+    rows, found = texts.rows, tuned(present.layer, texts.rows, seed)
     raw, targets = found.held_out.astype(np.float32), rows.targets.astype(np.int64)
     if task.exclusive:
         temperature = fit_temperature(raw, targets.argmax(axis=1))
-        shares = rows.probabilities(found.held_out / temperature).astype(np.float32)
-        return Fitted(found.layer, temperature, (), confidence_at_coverage(shares, COVERAGE))
+        return Fitted(found.layer, temperature, (), confidence_at_coverage(_unseen(texts, found, temperature), COVERAGE))
     temperature = fit_temperature(raw[rows.known], targets[rows.known])
     if task.head != PRESENCE:
         return Fitted(found.layer, temperature, (HALF,), present.abstain_below)
-    shares = rows.probabilities(found.held_out / temperature).astype(np.float32)
+    shares = _unseen(texts, found, temperature)
     thresholds = tuple(best_threshold(shares[at, column], targets[at, column] > 0) for column, at in enumerate(rows.known.T))
     # One temperature serves all topics, those too that were not fitted: it stays, and the layer is scaled to it.
     scale = present.temperature / temperature
     return Fitted(Layer(found.layer.weight * scale, found.layer.bias * scale), present.temperature, thresholds, present.abstain_below)
+
+
+def _unseen(texts: Texts, found: Refitted, temperature: float) -> Floats:
+    """(n, outputs) probabilities of texts by layers that were not fitted on them."""
+    shares = np.zeros(texts.rows.targets.shape, np.float32)
+    for chosen, layer in found.folds:
+        shares[chosen] = texts.take(chosen).shares(layer, temperature)
+    return shares
 
 
 def _in_force(task: Task, heads: Heads) -> Fitted:
@@ -173,27 +203,29 @@ def _in_force(task: Task, heads: Heads) -> Fitted:
     return Fitted(layer, own.temperature[task.head], thresholds, own.abstain_below)
 
 
-def _rows(task: Task, vectors: Floats, heads: Heads) -> Rows:
+def _texts(task: Task, pooled: Sequence[Pooled], heads: Heads) -> Texts:
     at = sorted(task.known)
     targets, known = np.zeros((len(at), len(task.outputs))), np.zeros((len(at), len(task.outputs)), np.bool_)
     for place, row in enumerate(at):
         for output, value in task.known[row].items():
             targets[place, output], known[place, output] = value, True
-    return Rows(heads.hidden(task.head, vectors[at]).astype(np.float64), targets, known, task.exclusive)
+    whole = np.stack([pooled[row].whole for row in at])
+    parts = [pooled[row].segments if task.head == PRESENCE else whole[:0] for row in at]
+    read, segments = (heads.hidden(task.head, one).astype(np.float64) for one in (whole, np.concatenate(parts)))
+    return Texts(Rows(read, targets, known, task.exclusive), segments, np.array([len(part) for part in parts]))
 
 
-def _said(rows: Rows, logits: Numbers, thresholds: Sequence[float]) -> NDArray[np.bool_]:
-    """(n, outputs) what is answered at calibrated logits."""
+def _said(rows: Rows, shares: Numbers, thresholds: Sequence[float]) -> NDArray[np.bool_]:
+    """(n, outputs) what is answered at these probabilities."""
     if rows.exclusive:
-        likeliest: NDArray[np.bool_] = np.arange(logits.shape[1]) == logits.argmax(axis=1)[:, np.newaxis]
+        likeliest: NDArray[np.bool_] = np.arange(shares.shape[1]) == shares.argmax(axis=1)[:, np.newaxis]
         return likeliest
-    reached: NDArray[np.bool_] = rows.probabilities(logits) >= np.array(thresholds)
+    reached: NDArray[np.bool_] = shares >= np.array(thresholds)
     return reached
 
 
-def _error(rows: Rows, logits: Numbers) -> float:
-    """Calibration error of the answers at calibrated logits."""
-    shares = rows.probabilities(logits)
+def _error(rows: Rows, shares: Numbers) -> float:
+    """Calibration error of the answers at these probabilities."""
     if rows.exclusive:
         return calibration_error(shares.max(axis=1), shares.argmax(axis=1) == rows.targets.argmax(axis=1))
     sure, right = np.maximum(shares, 1 - shares), (shares >= HALF) == (rows.targets > 0)

@@ -173,15 +173,21 @@ class Annotator:
         adaptation = self.adaptation_of(workspace)
         return self._bundle.heads if adaptation is None else self._bundle.heads.replaced(adaptation.arrays, adaptation.calibration)
 
-    def vectors(self, texts: Sequence[TextInput]) -> Floats:
-        """(n, hidden) what the heads read of each text, those of a workspace too."""
-        return self._vectors(self.prepare(texts))
+    def pooled(self, texts: Sequence[TextInput]) -> list[Pooled]:
+        """What the heads read of each text and of its segments, those of a workspace too."""
+        prepared = self.prepare(texts)
+        found = dict(self._in_batches(prepared))
+        return [found[row] for row in range(len(prepared))]
 
     def _vectors(self, prepared: Sequence[Prepared], *, by_token: bool = False) -> Floats:
         found = np.zeros((len(prepared), self._bundle.hidden), np.float32)
-        for batch in batches([one.padded_tokens for one in prepared], BUDGET):
-            found[batch] = [one.whole for one in self._pooled([prepared[row] for row in batch], by_token=by_token)]
+        for row, one in self._in_batches(prepared, by_token=by_token):
+            found[row] = one.whole
         return found
+
+    def _in_batches(self, prepared: Sequence[Prepared], *, by_token: bool = False) -> Iterator[tuple[int, Pooled]]:
+        for batch in batches([one.padded_tokens for one in prepared], BUDGET):
+            yield from zip(batch, self._pooled([prepared[row] for row in batch], by_token=by_token), strict=True)
 
     def _answers(self, chunks: Iterable[Sequence[Prepared]]) -> list[Annotation]:
         """While the body runs over one batch, the one before it is read and the next chunk prepared."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from store.records import SENTIMENTS, Sentiment, Span, TopicMention
 
 Floats = NDArray[np.float32]
+Number = TypeVar("Number", np.float32, np.float64)
 NEAR = 0.35  # of the best segment's odds: sentences beside it are read in its light, and seem to speak of the same
 PLACES = 4  # of every probability that is answered; finer differences are rounding
 
@@ -33,17 +35,14 @@ def mentions(
 ) -> tuple[TopicMention, ...]:
     """The topics whose presence reaches their threshold, the surest first.
 
-    `text` has one row; `segments` a row for each of `spans`. Presence is the mean of the text's and its best segment's: one sentence of
-    ten may be all that is said of a topic. Evidence are the segments that reach the threshold themselves and whose odds come near the
-    best's, at least the best one, neighbours joined. Sentiment is the mean of the text's and the evidence's. A text of one segment is
-    its own evidence, and one of none speaks of nothing.
+    `text` has one row; `segments` a row for each of `spans`, none where there is one. Evidence are the segments that reach the threshold
+    themselves and whose odds come near the best's, at least the best one, neighbours joined. Sentiment is the mean of the text's and the
+    evidence's. A text of one segment is its own evidence, and one of none speaks of nothing.
 
     Measured on 1,774 labelled texts of two segments and more: F1 of presence 78.7 (77.1 from the text alone, 77.6 from segments
     alone), right sentiment 84.6 % (83.5 % from text or evidence alone).
     """
-    presence = text.presence[0]
-    if len(spans) > 1:
-        presence = (presence + segments.presence.max(axis=0)) / 2
+    presence = presence_of(text.presence[0], segments.presence)
     found = [
         TopicMention(
             topic,
@@ -54,6 +53,18 @@ def mentions(
         if spans and presence[index] >= thresholds[index]
     ]
     return tuple(sorted(found, key=lambda mention: (-mention.confidence, mention.id)))
+
+
+def presence_of(text: NDArray[Number], segments: NDArray[Number]) -> NDArray[Number]:
+    """(T,) probabilities that a text speaks of each topic, from those of the text (T,) and of its segments (n, T).
+
+    The mean of the text's and its best segment's: one sentence of ten may be all that is said of a topic. A text of one segment is that
+    segment, which need not be there.
+    """
+    if len(segments) < 2:
+        return text
+    joint: NDArray[Number] = (text + segments.max(axis=0)) / 2
+    return joint
 
 
 def _read(overall: Floats, segments: tuple[Floats, Floats], threshold: float, spans: Sequence[Span]) -> tuple[Sentiment, tuple[Span, ...]]:

@@ -71,11 +71,13 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Refitted:
-    """A layer, and what layers like it say of rows that they were not fitted on: `held_out` (n, outputs) logits."""
+    """A layer, and what layers like it say of rows that they were not fitted on: `held_out` (n, outputs) logits. `folds` are these layers,
+    each with the rows that it was not fitted on."""
 
     layer: Layer
     pull: float
     held_out: Numbers
+    folds: tuple[tuple[NDArray[np.bool_], Layer], ...]
 
 
 def refit(shipped: Layer, rows: Rows, pull: float, start: Layer | None = None) -> Layer:
@@ -100,13 +102,16 @@ def refit(shipped: Layer, rows: Rows, pull: float, start: Layer | None = None) -
 def tuned(shipped: Layer, rows: Rows, seed: int) -> Refitted:
     """The refitted layer whose pull surprises least on rows held out, and what was said of those."""
     held_out = np.zeros((len(PULLS), *rows.targets.shape))
+    tried: list[tuple[NDArray[np.bool_], list[Layer]]] = []
     for chosen in folds(rows, INNER_FOLDS, seed):
-        layer = shipped
+        layers = [shipped]
         for at, pull in enumerate(PULLS):
-            layer = refit(shipped, rows.take(~chosen), pull, layer)
-            held_out[at, chosen] = layer.logits(rows.hidden[chosen])
+            layers.append(refit(shipped, rows.take(~chosen), pull, layers[-1]))
+            held_out[at, chosen] = layers[-1].logits(rows.hidden[chosen])
+        tried.append((chosen, layers[1:]))
     best = int(np.argmin([rows.surprise(logits) for logits in held_out]))
-    return Refitted(refit(shipped, rows, PULLS[best]), PULLS[best], held_out[best])
+    kept = tuple((chosen, layers[best]) for chosen, layers in tried)
+    return Refitted(refit(shipped, rows, PULLS[best]), PULLS[best], held_out[best], kept)
 
 
 def folds(rows: Rows, count: int, seed: int) -> Iterator[NDArray[np.bool_]]:

@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.texts import some_texts
 from nlp.adapt import Adapted, adapt
 from nlp.adaptation import Adaptation
 from nlp.annotator import Annotator, SentimentModel, TextInput
 from nlp.heads import Floats
 from nlp.labelled import LabelledText, each_once
-from nlp.workspace_model import WorkspaceModel
+from nlp.pooling import Pooled
+from nlp.workspace_model import PLAIN, WorkspaceModel
 from store.records import SENTIMENTS, Labels, TaskReport, TopicCorrection
 from tests.nlp.fakes import HIDDEN, fake_annotator, fake_bundle
 
@@ -27,8 +29,8 @@ class Numbered(Annotator):
         self._bundle, self.weights = BUNDLE, BUNDLE.digest
         self._sentiment: SentimentModel | None = None
 
-    def vectors(self, texts: Sequence[TextInput]) -> Floats:
-        return self.drawn[[int(one.text) for one in texts]]
+    def pooled(self, texts: Sequence[TextInput]) -> list[Pooled]:
+        return [Pooled(vector, vector[np.newaxis], (0,)) for vector in self.drawn[[int(one.text) for one in texts]]]
 
 
 ANNOTATOR = Numbered()
@@ -227,3 +229,36 @@ def test_topics_that_are_often_enough_named_are_fitted_and_the_others_stay() -> 
     others = [place for place in range(len(TOPICS)) if place != price]
     assert (heads.topic_presence(fresh)[:, others] == BUNDLE.heads.topic_presence(fresh)[:, others]).all()
     assert (heads.thresholds[others] == BUNDLE.heads.thresholds[others]).all()
+
+
+def spoken(texts: Sequence[str], annotator: Annotator, model: WorkspaceModel = PLAIN) -> list[frozenset[str]]:
+    """The topics that are served."""
+    answers = annotator.annotate([TextInput(text, "en") for text in texts], workspace=model)
+    return [frozenset(topic.id for topic in answer.topics) for answer in answers]
+
+
+def with_topics(texts: Sequence[str], right: Sequence[frozenset[str]], topics: Sequence[str] = TOPICS) -> list[LabelledText]:
+    return [
+        LabelledText(text, Labels(topics=tuple(TopicCorrection(topic, topic in here) for topic in topics)), "en")
+        for text, here in zip(texts, right, strict=True)
+    ]
+
+
+def test_topics_are_measured_as_they_are_served() -> None:
+    """From the text and its best sentence: the very answers that are served leave nothing to learn."""
+    annotator, texts = fake_annotator(), sorted(set(some_texts(160, seed=5)))
+    found = adapt(with_topics(texts, spoken(texts, annotator)), annotator)
+    assert (report(found, "topics").before, found.arrays) == (1.0, {})
+
+
+def test_what_topics_are_said_to_become_is_what_is_served() -> None:
+    """Also where no sentence counts to those who label: what the best one says is served all the same."""
+    annotator, direction = fake_annotator(), np.random.default_rng(6).normal(size=HIDDEN)
+    texts = list(dict.fromkeys(some_texts(900, seed=8)))
+    whole = np.stack([one.whole for one in annotator.pooled(list(map(TextInput, texts)))])
+    right = [frozenset({"price"} if value > 0.5 else ()) for value in BUNDLE.heads.hidden("presence", whole) @ direction]
+    found = adapt(with_topics(texts[:300], right[:300], ["price"]), annotator)
+    said = [topics & {"price"} for topics in spoken(texts[300:], annotator, in_force(found))]
+    hits = sum(map(len, map(frozenset.intersection, said, right[300:])))
+    served = 2 * hits / (sum(map(len, said)) + sum(map(len, right[300:])))
+    assert report(found, "topics").after == pytest.approx(served, abs=0.05)
