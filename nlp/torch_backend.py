@@ -4,6 +4,7 @@
 # mypy: disable-error-code="misc"
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +16,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils.hub import cached_file
 
 from nlp.backend import SIZES, padded_batches
 from nlp.body_weights import BodyWeights, read_body
-from nlp.bundle import ModelInvalid
+from nlp.bundle import READABLE, ModelInvalid
 from nlp.encode import WordVectors
 from nlp.labels import sentiment_matrix
 
 CHECKPOINT = "a sequence-classification checkpoint (config.json, weights, tokenizer) of an architecture that transformers knows"
 TOKENIZERS = "tokenizer.json, vocab.txt, or sentencepiece.bpe.model"
+ANSWERING = (
+    *("config.json", "*.safetensors*", "pytorch_model*"),
+    *("tokenizer*", "vocab*", "merges.txt", "*.model", "*.codes", "*.spm", "added_tokens.json", "special_tokens_map.json"),
+)
+"""Names of the configuration, the weights and the tokenizer's files, of any architecture."""
+SHORT = 7  # hex digits, as git has them
 
 
 class Layer(nn.Module):
@@ -193,7 +201,7 @@ class SentimentCheckpoint:
 
 
 def load_checkpoint(place: str | Path, device: str, *, name: str | None = None, download: bool = True) -> SentimentCheckpoint:
-    """Opens a folder, or a hub id (downloaded once where `download` allows it), under the name that annotations shall bear.
+    """Opens a folder, or a hub id (downloaded once where `download` allows it); errors call it `name`.
 
     ModelInvalid when there is no such checkpoint, it is no sequence classification, a file is cut, or its labels are no sentiments.
     """
@@ -201,7 +209,29 @@ def load_checkpoint(place: str | Path, device: str, *, name: str | None = None, 
     config = _config_of(place, name, download=download)
     labels = [str(config.id2label.get(index, "")) for index in range(config.num_labels)]
     sentiment_matrix(name, labels)  # before hundreds of megabytes are read
-    return SentimentCheckpoint(name, _tokenizer_of(place, name, download=download), _weights_of(place, name, config, download), device)
+    tokenizer, weights = _tokenizer_of(place, name, download=download), _weights_of(place, name, config, download)
+    return SentimentCheckpoint(_version_of(place, name), tokenizer, weights, device)
+
+
+def _version_of(place: str | Path, name: str) -> str:
+    """The name that annotations bear: `my-checkpoint@1a2b3c4`, the end of it from what is in the folder, or the commit of the hub. What was
+    trained again under the old name is another model, and a folder is one model by whichever path."""
+    try:
+        if isinstance(place, Path):
+            return f"{place.resolve().name}@{_digest(place)[:SHORT]}"
+        opened = cached_file(place, "config.json", local_files_only=True)
+        return f"{place}@{Path(str(opened)).parent.name[:SHORT]}"  # a folder for each commit
+    except OSError as error:
+        raise ModelInvalid(f"{name}: {error.filename or 'config.json'} cannot be read ({_brief(error)}): {READABLE}") from error
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 of the files that make answers, by their names: not of what training keeps beside them."""
+    total = hashlib.sha256()
+    for path in sorted({path for pattern in ANSWERING for path in folder.glob(pattern) if path.is_file()}):
+        with path.open("rb") as file:
+            total.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()} {path.name}\n".encode())
+    return total.hexdigest()
 
 
 def _config_of(place: str | Path, name: str, *, download: bool) -> Any:

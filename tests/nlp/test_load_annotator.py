@@ -2,6 +2,7 @@
 
 import importlib.util
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -77,10 +78,11 @@ def test_a_checkpoint_without_torch_says_what_to_install(home: Path, tmp_path: P
 
 def test_a_checkpoint_gives_the_sentiment_and_the_bundle_the_rest(annotator: Annotator, home: Path, tmp_path: Path) -> None:
     needs.torch()
-    folder = a_checkpoint(tmp_path, ["negative", "neutral", "positive"])
+    (tmp_path / "mood").mkdir()
+    folder = a_checkpoint(tmp_path / "mood", ["negative", "neutral", "positive"])
     found = load_annotator(Settings(home=home, model=str(folder))).annotate([TextInput(text) for text in TEXTS])
     own = annotator.annotate([TextInput(text) for text in TEXTS])
-    assert found[0].model == f"{folder} + {annotator.model}"
+    assert re.fullmatch(rf"mood@[0-9a-f]{{7}} \+ {annotator.model}", found[0].model)
     assert [(one.topics, one.complaint) for one in found] == [(one.topics, one.complaint) for one in own]
     assert [one.sentiment.scores for one in found] != [one.sentiment.scores for one in own]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from nlp.bundle import BUNDLED, Bundle, load_bundle
 from nlp.topics import load_taxonomy
 from store.records import SENTIMENTS
 from tests import needs
-from tests.nlp.checkpoints import MAKERS, a_checkpoint, as_pickle
+from tests.nlp.checkpoints import MAKERS, a_checkpoint, as_pickle, edit_config
 from tests.nlp.fakes import a_detector
 
 if TYPE_CHECKING:
@@ -69,10 +71,10 @@ def test_both_engines_give_an_annotator_the_same_answers(bundle: Bundle) -> None
     assert [one.language for one in int8] == [one.language for one in float32]
 
 
-def opened(folder: Path) -> SentimentCheckpoint:
+def opened(place: Path | str) -> SentimentCheckpoint:
     from nlp.torch_backend import load_checkpoint
 
-    return load_checkpoint(str(folder), "cpu")
+    return load_checkpoint(place, "cpu", download=False)
 
 
 @pytest.mark.parametrize("weights", ["safetensors", "pickle"])
@@ -108,3 +110,30 @@ def test_any_order_of_labels_gives_the_same_answer(tmp_path: Path) -> None:
 def test_stars_are_added_up(tmp_path: Path) -> None:
     scores = opened(a_checkpoint(tmp_path, [f"{number} stars" for number in range(1, 6)])).scores(["good"])
     assert scores.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_checkpoint_is_another_model_once_it_is_trained_again(tmp_path: Path) -> None:
+    folder = tmp_path / "mood"
+    folder.mkdir()
+    first = opened(a_checkpoint(folder)).name
+    assert re.fullmatch("mood@[0-9a-f]{7}", first)
+    (folder / "optimizer.pt").write_bytes(b"what training keeps")
+    (folder / "trainer_state.json").write_text("{}")
+    (tmp_path / "present").symlink_to(folder)
+    shutil.copytree(folder, tmp_path / "elsewhere" / "mood")
+    same = [opened(path).name for path in (folder, tmp_path / "present", tmp_path / "elsewhere" / "mood")]
+    assert same == [first] * 3
+    again = opened(a_checkpoint(folder)).name
+    assert (again != first, again.split("@")[0]) == (True, "mood")
+    edit_config(folder, id2label={"0": "positive", "1": "neutral", "2": "negative"})
+    assert opened(folder).name not in {first, again}
+
+
+def test_a_checkpoint_of_the_hub_bears_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    commit, cached = "1a2b3c4d" * 5, tmp_path / "models--acme--mood"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text(commit)
+    (cached / "snapshots" / commit).mkdir(parents=True)
+    a_checkpoint(cached / "snapshots" / commit)
+    assert opened("acme/mood").name == "acme/mood@1a2b3c4"
