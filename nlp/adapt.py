@@ -47,16 +47,18 @@ def adapt(
     unquestioned: Sequence[LabelledText] = (),
     seed: int = SEED,
 ) -> Adapted:
-    """Heads for these labels. They begin at the heads that answer for `workspace` now, and those that no label speaks of stay.
-    `unquestioned` texts bear the answers that nobody corrected, which count as right.
+    """Heads for these labels, beside those of the adaptation in force in `workspace` that no label speaks of.
+
+    They begin at the shared heads and are measured beside them, for those in force have seen some of these texts, mostly: corrections
+    pile up. `unquestioned` texts bear the answers that nobody corrected, which count as right.
 
     Corrections alone are errors alone: a head fitted on nothing else would unlearn what was right. Each task takes effect by itself, and
     only if F1 is better on rows held out by LEAST_GAIN, and in LEAST_CERTAINTY of resamples of these rows. Same rows, same heads.
     """
     texts, said, remarks = each_once([*rows, *unquestioned], trusted=len(rows))
     pooled = annotator.pooled([TextInput(one.text, one.language, one.question) for one in texts])
-    heads, arrays, reports = annotator.heads_of(workspace), dict[str, Floats](), list[TaskReport]()
-    calibration = heads.calibration
+    heads, in_force = annotator.heads_of(PLAIN), annotator.heads_of(workspace)
+    arrays, reports, calibration = dict[str, Floats](), list[TaskReport](), in_force.calibration
     with threadpool_limits(1, "blas"):  # small products: threads would only wait for each other
         for task in tasks_of(said, heads.topics):
             missing = _told_elsewhere(task, annotator) or task.missing()
@@ -66,12 +68,18 @@ def adapt(
             report, fitted = _try(task, pooled, heads, seed)
             reports.append(report)
             if fitted is not None:
-                arrays |= fitted.arrays(task, heads)
+                arrays |= fitted.arrays(task, in_force)
                 calibration = fitted.calibrated(task, calibration)
     present = annotator.adaptation_of(workspace)
     if arrays and present is not None:
         arrays = {**present.arrays, **arrays}
+        if calibration == present.calibration and _are_same(arrays, present.arrays):
+            arrays = {}  # learned from the same labels: a version of its own would have everything annotated again
     return Adapted(arrays, calibration, tuple(reports), tuple(remarks))
+
+
+def _are_same(arrays: Mapping[str, Floats], others: Mapping[str, Floats]) -> bool:
+    return arrays.keys() == others.keys() and all(np.array_equal(values, others[name]) for name, values in arrays.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def in_force(adapted: Adapted, weights: str = BUNDLE.digest) -> WorkspaceModel:
     return WorkspaceModel(adaptation=Adaptation(1, weights, adapted.arrays, adapted.calibration))
 
 
-def test_a_second_time_begins_where_the_first_ended_and_keeps_what_it_does_not_speak_of(learned: Adapted) -> None:
+def test_a_second_time_keeps_what_its_labels_do_not_speak_of(learned: Adapted) -> None:
     turned = [LabelledText(str(number), Labels(complaint=not shared_complaint(number))) for number in range(300)]
     found = adapt(turned, ANNOTATOR, workspace=in_force(learned))
     assert (report(found, "complaint").taken, report(found).reason) == (True, "no labels")
@@ -100,21 +100,30 @@ def test_a_second_time_begins_where_the_first_ended_and_keeps_what_it_does_not_s
     assert found.calibration.abstain_below == learned.calibration.abstain_below
 
 
-def test_what_was_before_is_what_the_heads_in_force_say(learned: Adapted) -> None:
-    fresh = labelled(range(1000, 1300))
-    shared, present, another = (
-        report(adapt(fresh, ANNOTATOR, workspace=model)).before
-        for model in (WorkspaceModel(), in_force(learned), in_force(learned, "of another model"))
-    )
-    assert shared is not None
-    assert present is not None
-    assert (shared < 0.5, present > 0.8, another) == (True, True, shared)
+def test_a_task_is_learned_anew_from_all_its_labels_whatever_is_in_force(learned: Adapted) -> None:
+    more = labelled(range(400), complaints=True)
+    first, again = adapt(more, ANNOTATOR), adapt(more, ANNOTATOR, workspace=in_force(learned))
+    assert report(again) == report(first)
+    assert report(again).taken
+    assert all((again.arrays[name] == values).all() for name, values in first.arrays.items())
 
 
-def test_where_nothing_is_better_than_the_heads_in_force_there_is_nothing_to_store(learned: Adapted) -> None:
-    answered = ANNOTATOR.heads_of(in_force(learned)).sentiment(ANNOTATOR.drawn).argmax(axis=1)
-    known = adapt(labelled(range(200), sentiments=[int(one) for one in answered[:200]]), ANNOTATOR, workspace=in_force(learned))
-    assert (report(known).before, known.arrays) == (1.0, {})
+def test_topics_that_no_label_speaks_of_keep_their_part_of_a_head() -> None:
+    def turned(output: int) -> list[LabelledText]:
+        presence = BUNDLE.heads.topic_presence(ANNOTATOR.drawn[:300])[:, output]
+        rest = presence < np.median(presence)
+        return [
+            LabelledText(str(number), Labels(topics=(TopicCorrection(TOPICS[output], bool(said)),))) for number, said in enumerate(rest)
+        ]
+
+    first = adapt(turned(0), ANNOTATOR)
+    second = adapt(turned(1), ANNOTATOR, workspace=in_force(first))
+    assert report(first, "topics").taken
+    assert report(second, "topics").taken
+    for part in ("presence.out.weight", "presence.out.bias"):
+        assert (second.arrays[part][0] == first.arrays[part][0]).all()
+        assert (second.arrays[part][1] != first.arrays[part][1]).any()
+    assert second.calibration.thresholds[0] == first.calibration.thresholds[0]
 
 
 class Checkpoint:
