@@ -41,14 +41,10 @@ def guess_mapping(columns: Sequence[str], samples: Sequence[Cells] = ()) -> dict
 
 @dataclass(slots=True)
 class Columns:
-    """The mapping of a file. `ignored`: column -> why. It grows where later lines of a JSONL file bring new names.
-
-    `shared_id`: a column called like an id whose ids several rows share, so that it names none of them; "" for none.
-    """
+    """The mapping of a file. `ignored`: column -> why. It grows where later lines of a JSONL file bring new names."""
 
     mapping: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, str] = field(default_factory=dict)
-    shared_id: str = ""
     steps: dict[str, tuple[str, str, Convert]] = field(default_factory=dict)
     scale: float = DEFAULT_SCALE
 
@@ -65,14 +61,9 @@ class Columns:
         """Guess what columns hold that are not known yet."""
         new = [column for column in columns if column not in self.mapping]
         guessed = _by_name(new, {"rating.value" if SCALED.fullmatch(target) else target for target in self.mapping.values()})
-        texts = next((column for column, target in (*self.mapping.items(), *guessed.items()) if target == "text"), "")
         for column in new:
             target = guessed.get(column, "")
-            by_likeness = target == "external_id" and _own_name(column) != "external_id"
-            if by_likeness and are_shared(column, texts, samples):
-                self.shared_id = column
-                self._add_unknown(column)
-            elif target and ("." in column or target not in TESTED or fits(target, [row.get(column) for row in samples])):
+            if target and ("." in column or target not in TESTED or fits(target, [row.get(column) for row in samples])):
                 self._add(column, target)
             else:
                 self._add_unknown(column)
@@ -136,16 +127,6 @@ def fits(target: str, cells: Sequence[Cell]) -> bool:
     """Whether nearly all of the cells that hold something can be read as `target`; nothing at all fits."""
     filled = [cell for cell in cells if cell is not None and (not isinstance(cell, str) or cell.strip())]
     return not filled or sum(_reads(target, cell) for cell in filled) >= LEAST_FIT * len(filled)
-
-
-def are_shared(column: str, texts: str, samples: Sequence[Cells]) -> bool:
-    """Whether one id stands beside several texts, as that of a survey's answers or a ticket's messages does; doubles are no matter."""
-    seen: dict[str, str] = {}
-    for row in samples:
-        one, text = ("" if cell is None else str(cell).strip() for cell in (plain_cell(row.get(column)), row.get(texts)))
-        if one and text and seen.setdefault(one, text) != text:
-            return True
-    return False
 
 
 def slug(column: str) -> str:

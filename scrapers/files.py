@@ -124,11 +124,6 @@ class FileReader:
     def _notes(self, encoding: str) -> Iterator[str]:
         if encoding:
             yield f"read as {encoding}, which is a guess; save the file as UTF-8 if letters look wrong"
-        if shared := self._columns.shared_id:
-            yield (
-                f"rows with different texts share one {shared!r}, so that it names no row: they are named by their content. Map it to "
-                "external_id if a row is to replace the one before it"
-            )
         if not self._dated:
             yield f"no column of times: rows get the time of this import, {to_rfc3339(self._now)}, unless they were stored before"
 

@@ -2,9 +2,8 @@
 
 import io
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -35,13 +34,12 @@ _MAIL_AUTHOR = re.compile(r"\S+@\S+\s+\((.+)\)")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One item of a feed as plain values. `is_link_shared`: the link leads to what the whole feed, or another item, is about."""
+    """One item of a feed as plain values."""
 
     id: str
     title: str
     html: str
     link: str
-    is_link_shared: bool
     author: str
     language: str
     dates: tuple[str, ...]
@@ -111,21 +109,21 @@ def entries_of(fetched: Fetched) -> list[Entry]:
     if not parsed.version:
         raise SourceChanged(f"{where} answered no RSS or Atom feed")
     language = str(dict.get(parsed.feed, "language", ""))
-    entries = [_entry(dict(raw), fetched.url, language) for raw in parsed.entries]
-    times = Counter(entry.link for entry in entries if not entry.id)
-    own = _absolute(fetched.url, str(dict.get(parsed.feed, "link", "")))
-    return [replace(entry, is_link_shared=times[entry.link] > 1 or entry.link == own) for entry in entries]
+    return [_entry(dict(raw), fetched.url, language) for raw in parsed.entries]
 
 
 def name_of(entry: Entry, title: str, text: str) -> str:
-    """The external id: guid or id, else the link when it is the entry's alone, else a digest of what the entry says."""
-    if entry.id or (entry.link and not entry.is_link_shared):
-        name = entry.id or entry.link
-        if len(name) <= LONGEST["external_id"]:
-            return name
-        digest = sha256(name.encode()).hexdigest()
-        return f"{name[: LONGEST['external_id'] - len(digest) - 1]}#{digest}"
-    parts = (entry.link, title, text, *entry.dates[:1]) if entry.link else (title, text)
+    """The external id: guid or id, else a digest of link, title and date, or of the text where there is no date.
+
+    Nothing of it depends on the other entries, which come and go: an entry whose name changed would come again. A link alone is no name,
+    for in a feed made by hand it may be that of the product.
+    """
+    if entry.id:
+        if len(entry.id) <= LONGEST["external_id"]:
+            return entry.id
+        digest = sha256(entry.id.encode()).hexdigest()
+        return f"{entry.id[: LONGEST['external_id'] - len(digest) - 1]}#{digest}"
+    parts = (entry.link, title, entry.dates[0] if entry.dates else text)
     return f"sha256:{sha256(chr(0).join(parts).encode()).hexdigest()[:40]}"
 
 
@@ -188,7 +186,6 @@ def _entry(raw: dict[str, Any], base: str, language: str) -> Entry:
         title=str(raw.get("title") or ""),
         html=html,
         link=_absolute(base, str(raw.get("link") or "")),
-        is_link_shared=False,
         author=str(author),
         language=str(content.get("language") or language),
         dates=dates,

@@ -14,9 +14,9 @@ REAL_HEADERS = [
     # Google Play Console, a survey tool, the airline tweets as they are passed around, a help desk
     "Reviewer Language=language, Review Submit Date and Time=created_at, Star Rating=rating.value, Review Title=title, Review Text=text, "
     "Developer Reply Text=attributes.developer_reply_text, Review Link=url, App Version Name=attributes.app_version_name",
-    "ResponseId=external_id, RecordedDate=created_at, NPS Score=scores.nps, Verbatim=text, Recipient Email=",
+    "ResponseId=attributes.responseid, RecordedDate=created_at, NPS Score=scores.nps, Verbatim=text, Recipient Email=",
     "tweet_id=external_id, airline=attributes.airline, name=author.name, text=text, tweet_created=created_at",
-    "Ticket ID=external_id, Created at=created_at, Subject=title, Description=text, Channel=source, CSAT=scores.csat",
+    "Ticket ID=attributes.ticket_id, Created at=created_at, Subject=title, Description=text, Channel=source, CSAT=scores.csat",
     "回答日時=created_at, 総合満足度=scores.csat, 推奨度=scores.nps, 自由記述=text, 店舗=attributes.店舗, メールアドレス=",
     "投稿日=created_at, レビュータイトル=title, レビュー本文=text, 評価=rating.value, ニックネーム=author.name, 商品名=product",
     "Datum=created_at, Bewertung=rating.value, Kommentar=text, Sprache=language, Produkt=product",
