@@ -74,10 +74,11 @@ def _adapt(settings: "Settings", database: "Database", tenant: "Workspace", file
     if not rows:
         found = f"; {problems[0]}" if problems else ""
         raise InvalidInput(f"{file or f'workspace {tenant.name} has no corrections'}: nothing to learn from{found}")
-    corrected = any(row.origin.startswith(CORRECTION) for row in rows)
-    unquestioned = _unquestioned(database, tenant, rows) if corrected else []
     annotator = load_annotator(settings)
-    adapted = fit(rows, annotator, workspace=_present(database, tenant, annotator), unquestioned=unquestioned)
+    corrected = any(row.origin.startswith(CORRECTION) for row in rows)
+    unquestioned = _unquestioned(database, tenant, annotator, rows) if corrected else []
+    present, learned = _present(database, tenant, annotator)
+    adapted = fit(rows, annotator, workspace=present, learned=learned, unquestioned=unquestioned)
     number = None if dry_run or not adapted.arrays else _store(database, tenant, annotator, adapted)
     if as_json:
         say_json(_outcome(adapted, number, len(rows), len(unquestioned), problems))
@@ -89,14 +90,21 @@ def _adapt(settings: "Settings", database: "Database", tenant: "Workspace", file
         raise typer.Exit(PARTIAL)
 
 
-def _present(database: "Database", tenant: "Workspace", annotator: "Annotator") -> "WorkspaceModel":
-    """The adaptation in force: the new one begins there."""
-    from store.adaptations import present_adaptation
+def _present(database: "Database", tenant: "Workspace", annotator: "Annotator") -> "tuple[WorkspaceModel, dict[str, int]]":
+    """The adaptation in force, and from how many texts it learned each task."""
+    from store.adaptations import list_adaptations, present_adaptation
     from store.records import StoredWorkspaceModel
 
     with database.read() as connection:
         stored = present_adaptation(connection, tenant.id, annotator.weights)
-    return annotator.open(StoredWorkspaceModel(adaptation=stored))
+        entries = list_adaptations(connection, tenant.id)
+    learned = dict[str, int]()
+    for entry in entries:
+        if entry.weights == annotator.weights and entry.undone_at is None:
+            for report in entry.reports:
+                if report.taken:
+                    learned.setdefault(report.task, report.rows)
+    return annotator.open(StoredWorkspaceModel(adaptation=stored)), learned
 
 
 def _store(database: "Database", tenant: "Workspace", annotator: "Annotator", adapted: "Adapted") -> int:
@@ -130,17 +138,33 @@ def _corrections(database: "Database", tenant: "Workspace") -> "list[LabelledTex
     return [LabelledText(text, labels, labels.language, origin=f"{CORRECTION} {one}") for one, text, labels in rows]
 
 
-def _unquestioned(database: "Database", tenant: "Workspace", rows: "Sequence[LabelledText]") -> "list[LabelledText]":
-    """Texts that nobody corrected, with the answers they have to what the corrections speak of."""
+def _unquestioned(
+    database: "Database", tenant: "Workspace", annotator: "Annotator", rows: "Sequence[LabelledText]"
+) -> "list[LabelledText]":
+    """Texts that nobody corrected, with what the shared model says of them of the things that the corrections speak of.
+
+    It is asked again where an adaptation answered: what that says must not confirm it.
+    """
+    from nlp.circumstances import input_of
     from nlp.labelled import LabelledText
+    from store.circumstances import load_circumstances
     from store.corrections import merged, uncorrected
 
     limit = min(max(PER_CORRECTION * len(rows), LEAST_UNQUESTIONED), MOST_UNQUESTIONED)
     asked = merged([row.labels for row in rows])
     with database.read() as connection:
         found = uncorrected(connection, tenant.id, limit)
+        others = [one.feedback for one in found if one.annotation is not None and one.annotation.model != annotator.model]
+        around = load_circumstances(connection, others)
+    answers = annotator.annotate([input_of(*one) for one in zip(others, around, strict=True)])
+    anew = {one.id: answer for one, answer in zip(others, answers, strict=True)}
     return [
-        LabelledText(one.feedback.text, _as_answered(one.annotation, asked), one.feedback.language, one.feedback.question)
+        LabelledText(
+            one.feedback.text,
+            _as_answered(anew.get(one.feedback.id, one.annotation), asked),
+            one.feedback.language,
+            one.feedback.question,
+        )
         for one in found
         if one.annotation is not None
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,13 +45,15 @@ def adapt(
     annotator: Annotator,
     *,
     workspace: WorkspaceModel = PLAIN,
+    learned: Mapping[str, int] = MappingProxyType({}),
     unquestioned: Sequence[LabelledText] = (),
     seed: int = SEED,
 ) -> Adapted:
     """Heads for these labels, beside those of the adaptation in force in `workspace` that no label speaks of.
 
     They begin at the shared heads and are measured beside them, for those in force have seen some of these texts, mostly: corrections
-    pile up. `unquestioned` texts bear the answers that nobody corrected, which count as right.
+    pile up. `learned` is from how many texts the latter learned each task: with fewer it stays theirs. `unquestioned` texts bear answers of
+    the shared model that nobody corrected, which count as right.
 
     Corrections alone are errors alone: a head fitted on nothing else would unlearn what was right. Each task takes effect by itself, and
     only if F1 is better on rows held out by LEAST_GAIN, and in LEAST_CERTAINTY of resamples of these rows. Same rows, same heads.
@@ -61,7 +64,7 @@ def adapt(
     arrays, reports, calibration = dict[str, Floats](), list[TaskReport](), in_force.calibration
     with threadpool_limits(1, "blas"):  # small products: threads would only wait for each other
         for task in tasks_of(said, heads.topics):
-            missing = _told_elsewhere(task, annotator) or task.missing()
+            missing = _told_elsewhere(task, annotator) or task.missing() or _fewer(task, learned.get(task.name, 0))
             if missing is not None:
                 reports.append(TaskReport(task.name, len(task.known), taken=False, reason=missing))
                 continue
@@ -76,6 +79,11 @@ def adapt(
         if calibration == present.calibration and _are_same(arrays, present.arrays):
             arrays = {}  # learned from the same labels: a version of its own would have everything annotated again
     return Adapted(arrays, calibration, tuple(reports), tuple(remarks))
+
+
+def _fewer(task: Task, learned: int) -> str | None:
+    fewer = len(task.known) < learned
+    return f"{len(task.known)} texts are fewer than the {learned} that what is in force learned from: give all at once" if fewer else None
 
 
 def _are_same(arrays: Mapping[str, Floats], others: Mapping[str, Floats]) -> bool:

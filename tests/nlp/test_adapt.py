@@ -108,6 +108,14 @@ def test_a_task_is_learned_anew_from_all_its_labels_whatever_is_in_force(learned
     assert all((again.arrays[name] == values).all() for name, values in first.arrays.items())
 
 
+def test_fewer_labels_do_not_take_the_place_of_more(learned: Adapted) -> None:
+    few, enough = (
+        adapt(labelled(range(count)), ANNOTATOR, workspace=in_force(learned), learned={"sentiment": 300}) for count in (299, 300)
+    )
+    assert report(few).reason == "299 texts are fewer than the 300 that what is in force learned from: give all at once"
+    assert (few.arrays, report(enough).taken) == ({}, True)
+
+
 def test_topics_that_no_label_speaks_of_keep_their_part_of_a_head() -> None:
     def turned(output: int) -> list[LabelledText]:
         presence = BUNDLE.heads.topic_presence(ANNOTATOR.drawn[:300])[:, output]
