@@ -48,12 +48,14 @@ def run(
     lease: timedelta,
     enough: Callable[[], bool],
     reannotator: Reannotator | None = None,
+    was_broken: bool = False,
 ) -> Annotated:
     """Annotate waiting texts of all workspaces, live ones first, until none is left or it is `enough`.
 
     With a `reannotator` older annotations are replaced where nothing waits, a few at a time: whatever comes meanwhile goes before the rest.
     Raises TransientError when the database is away; what was claimed comes back when its lease is over. Raises ModelBroken when it is the
-    model; what was claimed is free again, and was not claimed in vain.
+    model; what was claimed is free again, and was not claimed in vain. But for the batch under which a model broke that had not been broken
+    (`was_broken`): one of its texts may be what breaks models, and is found as one that kills its worker is.
     """
     texts = failed = 0
     while not enough():
@@ -67,14 +69,15 @@ def run(
         if not claimed:
             return Annotated(texts, failed, more=False)
         models = load_models(database, annotator, claimed)
-        try:
-            for batch in batches(claimed):
+        for batch in batches(claimed):
+            try:
                 broken = annotate(database, annotator, batch, models, clock)
-                texts, failed = texts + len(batch), failed + broken
-        except ModelBroken:
-            with database.write() as connection:
-                give_back(connection, claimed, now + lease)
-            raise
+            except ModelBroken:
+                suspects = () if was_broken else {one.id for one in batch}
+                with database.write() as connection:
+                    give_back(connection, [one for one in claimed if one.id not in suspects], now + lease)
+                raise
+            texts, failed = texts + len(batch), failed + broken
     return Annotated(texts, failed, more=True)
 
 

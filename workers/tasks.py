@@ -83,6 +83,7 @@ def _annotate(context: Context) -> tuple[Stage, ...]:
             lease=context.lease,
             enough=context.enough_after(BUDGET, utcnow),
             reannotator=context.reannotator,
+            was_broken=bool(context.broken_since),
         )
     except annotate.ModelBroken:
         _give_the_model_up(context)

@@ -1,16 +1,18 @@
 """The annotate stage: everything that waits is annotated once, and a text that breaks the model takes no other along."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
+from nlp.annotator import Prepared
 from nlp.topics import load_taxonomy
 from store.database import Database
 from store.feedback import add_new, claim_unannotated, count_unannotated, get_feedback
 from store.model_changes import current_model
 from store.reannotations import ask_reannotation
-from store.records import AnnotatedFeedback, Workspace
+from store.records import AnnotatedFeedback, Annotation, Workspace
 from tests.builders import NOW, a_feedback, a_new_feedback
 from tests.workers.keywords import KeywordAnnotator
 from workers.annotate import Annotated, ModelBroken, batches, run
@@ -76,7 +78,7 @@ def test_a_broken_model_sets_no_text_aside(database: Database, workspace: Worksp
     with pytest.raises(ModelBroken, match="the model answers nothing at all"):
         annotate(database, KeywordAnnotator(broken=True))
     assert [get(database, workspace, one).error for one in ids] == [None, None]
-    assert annotate(database, KeywordAnnotator()).texts == 2
+    assert run(database, KeywordAnnotator(), clock=lambda: NOW + LEASE, lease=LEASE, enough=never).texts == 2
 
 
 def test_texts_outlast_a_model_that_is_broken_for_hours(database: Database, workspace: Workspace) -> None:
@@ -85,9 +87,32 @@ def test_texts_outlast_a_model_that_is_broken_for_hours(database: Database, work
     times = iter(moments)
     for _ in moments:
         with pytest.raises(ModelBroken):
-            run(database, KeywordAnnotator(broken=True), clock=lambda: next(times, moments[-1]), lease=LEASE, enough=never)
+            run(database, KeywordAnnotator(broken=True), clock=lambda: next(times, moments[-1]), lease=LEASE, enough=never, was_broken=True)
     assert run(database, KeywordAnnotator(), clock=lambda: moments[-1], lease=LEASE, enough=never) == Annotated(150, 0, more=False)
     assert all(get(database, workspace, one).annotation is not None for one in ids)
+
+
+class Fragile(KeywordAnnotator):
+    """Answers nothing any more once it has seen what it cannot take, as a graphics card does."""
+
+    def answer(self, prepared: Sequence[Prepared]) -> list[Annotation]:
+        self.broken |= any("poison" in one.cleaned for one in prepared)
+        return super().answer(prepared)
+
+
+def test_a_text_that_breaks_the_model_for_good_is_found_and_takes_no_other_along(database: Database, workspace: Workspace) -> None:
+    ids = put(database, workspace, ["late", "poison", "love"])
+    now = [NOW]
+    for _ in range(20):
+        annotator = Fragile()
+        for was_broken in (False, True):
+            with suppress(ModelBroken):
+                run(database, annotator, clock=lambda: now[0], lease=LEASE, enough=never, was_broken=was_broken)
+        now[0] += timedelta(minutes=3)
+    first, poison, last = (get(database, workspace, one) for one in ids)
+    assert first.annotation is not None
+    assert last.annotation is not None
+    assert (poison.annotation, "claimed 5 times" in str(poison.error)) == (None, True)
 
 
 def test_what_was_set_aside_is_tried_again_when_somebody_asks(database: Database, workspace: Workspace) -> None:
