@@ -1,12 +1,13 @@
 """What a workspace and its administrator configure by hand: the database, keys, brands, dimensions, workspaces."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.output import AsJson, Json, note, say, say_json, say_table
 from cli.setup import DEFAULT_WORKSPACE, InWorkspace, load_settings, open_database, quiet_logs, reach_database, workspace_named
-from core.errors import InvalidInput, PermanentError
+from core.errors import InvalidInput, Misconfigured, PermanentError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -87,7 +88,11 @@ def current(as_json: AsJson = False) -> None:
 
 
 @databases.command("copy")
-def copy(target: Annotated[str, typer.Argument(metavar="URL", help="An empty database, as KOE_DATABASE_URL would name it.")]) -> None:
+def copy(
+    target: Annotated[
+        str, typer.Argument(metavar="URL", envvar="KOE_COPY_URL", help="An empty database, as KOE_DATABASE_URL would name it.")
+    ],
+) -> None:
     """Copy everything into another database, from SQLite to PostgreSQL, say; stop Koe first, then set KOE_DATABASE_URL to the copy.
 
     Ids stay, and what was erased stays erased. The secrets in it are sealed with KOE_SECRET, or the file `secret` in KOE_HOME: keep it.
@@ -100,9 +105,7 @@ def copy(target: Annotated[str, typer.Argument(metavar="URL", help="An empty dat
 
     settings = load_settings()
     quiet_logs(settings)
-    database = reach_database(settings)
-    if not database.is_current():
-        raise InvalidInput(f"{database.url.render_as_string()} is not at the version this Koe needs: run `koe db upgrade`")
+    database = open_database(settings)
     with database.read() as connection:
         at_work = sum(alive(connection, kind, utcnow() - HEARTBEAT_SILENCE) for kind in ("annotate", "stages", "beat"))
     if at_work:
@@ -110,7 +113,13 @@ def copy(target: Annotated[str, typer.Argument(metavar="URL", help="An empty dat
         raise InvalidInput(
             f"Koe was at work on it within the last {gone} seconds; what it writes after the copy would be lost: stop it first"
         )
-    made = Database(target)
+    try:
+        made = Database(target)
+    except Misconfigured as error:
+        raise InvalidInput(str(error).replace("KOE_DATABASE_URL", "the target", 1), field="URL") from None
+    folder = Path(str(made.url.database)).absolute().parent
+    if made.name == "sqlite" and not folder.is_dir():
+        raise InvalidInput(f"there is no folder {folder}", field="URL")
     copy_database(database, made, note=lambda table, rows: note(f"{table}: {rows:,} rows") if rows else None)
     say(f"copied to {made.url.render_as_string()}")
 

@@ -27,6 +27,8 @@ def copy_database(source: Database, target: Database, *, note: Callable[[str, in
     """
     if not source.is_current():
         raise Misconfigured(f"{source.url.render_as_string()} is not at the version this Koe needs: run `koe db upgrade`")
+    if target.revision() is not None and not target.is_current():
+        raise InvalidInput(f"{target.url.render_as_string()} is of another version of Koe: give a database that is empty")
     target.upgrade()
     tables = metadata.sorted_tables
     with source.read() as reading, target.write() as writing:

@@ -117,6 +117,9 @@ def test_a_database_is_copied_once_nobody_works_on_it(quick: Koe, stored: Databa
     assert quick("db", "copy", copied).out == f"copied to {copied}\n"
     with Database(copied).read() as connection:
         assert authenticate(connection, made["key"]) is not None
+    no_url, no_folder = quick("db", "copy", "copy.sqlite3"), quick("db", "copy", f"sqlite:///{tmp_path}/none/x.sqlite3")
+    assert "the target is no URL" in no_url.err
+    assert (f"there is no folder {tmp_path}/none" in no_folder.err, (tmp_path / "none").exists()) == (True, False)
 
 
 def test_an_unknown_revision_is_refused_in_one_line(quick: Koe) -> None:

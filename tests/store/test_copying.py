@@ -68,3 +68,13 @@ def test_an_older_schema_is_upgraded_first(sqlite_database: Database, target: Da
     sqlite_database.downgrade("-1")
     with pytest.raises(Misconfigured, match="koe db upgrade"):
         copy_database(sqlite_database, target)
+
+
+def test_a_database_of_another_version_is_not_touched(sqlite_database: Database, target: Database) -> None:
+    target.upgrade()
+    target.downgrade("-1")
+    before = target.revision()
+    with pytest.raises(InvalidInput, match="of another version of Koe"):
+        copy_database(sqlite_database, target)
+    assert target.revision() == before
+    target.upgrade()
