@@ -108,12 +108,13 @@ def parse_query(text: str) -> Query:
 
 
 def fold(text: str) -> str:
-    """`text` without differences of case, width and apostrophe."""
+    """`text` without differences of case, width and apostrophe, nor of how a sign is drawn (❤ and ❤️)."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    return unicodedata.normalize("NFKC", text).casefold().translate(_ALIKE)
 
 
+_ALIKE = str.maketrans({"’": "'", "\ufe0e": None, "\ufe0f": None})
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "\u3000": " "})
 _REFUSED = {
     tree.Range: "a range",
