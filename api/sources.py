@@ -27,7 +27,7 @@ class SourceIn(Body):
 
 
 class SourceChange(Body):
-    name: Name | None = Field(default=None, description="Only of one that has brought no feedback yet: feedback is known by it.")
+    name: Name | None = Field(default=None, description="Only of one that was not pulled yet: feedback is known by it.")
     options: dict[str, str] | None = Field(
         default=None,
         max_length=50,

@@ -90,7 +90,7 @@ def update_source(
 ) -> Source:
     """Change what is given, keep the rest. New options replace all shown ones, and the secret ones that are named; the cursor starts anew.
 
-    Raises NotFound; Conflict when another source has the name, and for a new name of one that has brought feedback: feedback is known by
+    Raises NotFound; Conflict when another source has the name, and for a new name of one that was pulled: feedback is known by
     it, what was erased, too, and would come again under another.
     """
     if name is not None:
@@ -112,10 +112,12 @@ def update_source(
 
 
 def _check_rename(connection: Connection, workspace_id: str, source_id: str, name: str, now: datetime) -> None:
-    known = (sources.c.name, sources.c.stored, ~_free(now))
+    known = (sources.c.name, sources.c.stored, sources.c.cursor, sources.c.last_success_at, ~_free(now))
     row = connection.execute(select(*known).where(_mine(workspace_id, source_id)).with_for_update()).one_or_none()
-    if row is not None and row[0] != name and (row[1] or row[2]):
-        raise Conflict(f"{row[0]!r} has brought feedback, which is filed under this name: make another source, and switch this one off")
+    if row is not None and row[0] != name and any(row[1:]):
+        raise Conflict(
+            f"{row[0]!r} was pulled, and what came is filed under this name: under another it would all come again, what was erased, too"
+        )
 
 
 def delete_source(connection: Connection, workspace_id: str, source_id: str) -> None:

@@ -132,10 +132,9 @@ def test_a_source_that_brought_feedback_keeps_its_name(database: Database, works
         (claimed,) = claim_due_sources(connection, limit=5, now=NOW, lease=LEASE)
         with pytest.raises(Conflict, match="filed under this name"):
             rename("while it is pulled")
-        save_page(connection, claimed, [a_new_feedback()], None, NOW, LEASE)
         finish_pull(connection, claimed, now=NOW, error=None)
         with pytest.raises(Conflict, match="filed under this name"):
-            rename("later")
+            rename("later, for nothing new came of what was there already")
         assert rename("gazette") == "gazette"
 
 
