@@ -64,15 +64,23 @@ class SurveyFolder:
         folder = folder_of(pull)
         files = sorted(dropped_files(folder), key=lambda file: (file.changed_at, file.path.name))
         state = {file.path.name: done for file in files if (done := pull.state.get(file.path.name))}
+        again: list[RejectedRow] = []
         for file in files:
             stamp, _, rows = state.get(file.path.name, "").rpartition(" ")
             growing = abs(pull.now.timestamp() - file.changed_at) < SETTLED.total_seconds()
             if growing or (stamp == file.stamp and rows == "all"):
                 continue
             start = int(rows) if stamp == file.stamp else 0
-            for batch in read_file(file, start, pull):
-                state = {**state, **batch.state}
-                yield Batch(batch.entries, state, resumable=True)
+            try:
+                for batch in read_file(file, start, pull):
+                    state = {**state, **batch.state}
+                    yield Batch(batch.entries, state, resumable=True)
+            except (OSError, Misconfigured) as error:
+                reason = (isinstance(error, OSError) and error.strerror) or str(error)
+                again.append(RejectedRow(1, f"{file.path.name}: {reason}; it is tried again at the next pull"))
+        if again:
+            # Together and last: they come at every pull, and one batch each would use up its pages before the files that can be read.
+            yield Batch(again, state, resumable=True)
 
     def read(self, entry: object, pull: Pull) -> Row:
         assert isinstance(entry, NewFeedback | RejectedRow)  # noqa: S101 - read_file makes them
@@ -80,9 +88,9 @@ class SurveyFolder:
 
 
 def read_file(file: Dropped, start: int, pull: Pull) -> Iterator[Batch]:
-    """The rows of one file from the row `start` on, a thousand at a time; a file that cannot be read is one reject.
+    """The rows of one file from the row `start` on, a thousand at a time; one that is wrong itself is one reject until it changes.
 
-    One that is wrong itself is done with until it changes; one that the server could not read is tried again at the next pull.
+    Raises OSError or Misconfigured for what the server could not read: another try may go well.
     """
     name, count = file.path.name, start
     try:
@@ -92,9 +100,6 @@ def read_file(file: Dropped, start: int, pull: Pull) -> Iterator[Batch]:
             while chunk := [_named(row, name) for _, row in islice(rows, ROWS_PER_BATCH)]:
                 count += len(chunk)
                 yield Batch(chunk, {name: f"{file.stamp} {count}"})
-    except (OSError, Misconfigured) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        yield Batch([RejectedRow(1, f"{name}: {reason}; it is tried again at the next pull")])
     except InvalidInput as error:
         yield Batch([RejectedRow(1, f"{name}: {error}", error.field)], {name: f"{file.stamp} all"})
     else:

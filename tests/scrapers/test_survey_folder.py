@@ -13,6 +13,7 @@ from typing import BinaryIO
 import pytest
 
 from core.errors import InvalidInput, Misconfigured
+from scrapers.pull import MOST_PAGES
 from scrapers.table import connector_named, validate_options
 from tests.scrapers.worlds import NOW, Pulled, World, collect
 
@@ -136,6 +137,17 @@ def test_a_parquet_file_waits_for_the_extra_that_reads_it(folder: Path, monkeypa
         first = pulled_from(folder)
     assert "koe[parquet]" in first.rejects[0].reason
     assert "a.parquet" not in str(first.cursor)
+
+
+def test_files_that_the_server_cannot_read_do_not_hold_back_newer_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(MOST_PAGES + 10):
+        drop(folder, f"{number}.parquet", b"PAR1" + bytes(100), seconds_ago=1000)
+    drop(folder, "good.csv", rows(1, 2))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    first = pulled_from(folder)
+    second = pulled_from(folder, first.cursor)
+    assert (first.texts, len(first.rejects)) == (["answer 1", "answer 2"], MOST_PAGES + 10)
+    assert (second.rows, second.rejects, second.pages) == ([], first.rejects, 1)
 
 
 def test_files_of_other_programs_are_left_alone(folder: Path) -> None:
