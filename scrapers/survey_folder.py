@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -77,7 +77,7 @@ class SurveyFolder:
                     yield Batch(batch.entries, state, resumable=True)
             except (OSError, Misconfigured) as error:
                 reason = (isinstance(error, OSError) and error.strerror) or str(error)
-                again.append(RejectedRow(1, f"{file.path.name}: {reason}; it is tried again at the next pull"))
+                again.append(RejectedRow(1, f"{reason}; it is tried again at the next pull", file=file.path.name))
         if again:
             # Together and last: they come at every pull, and one batch each would use up its pages before the files that can be read.
             yield Batch(again, state, resumable=True)
@@ -101,7 +101,7 @@ def read_file(file: Dropped, start: int, pull: Pull) -> Iterator[Batch]:
                 count += len(chunk)
                 yield Batch(chunk, {name: f"{file.stamp} {count}"})
     except InvalidInput as error:
-        yield Batch([RejectedRow(1, f"{name}: {error}", error.field)], {name: f"{file.stamp} all"})
+        yield Batch([RejectedRow(1, str(error), error.field, name)], {name: f"{file.stamp} all"})
     else:
         yield Batch((), {name: f"{file.stamp} all"})
 
@@ -151,4 +151,4 @@ def mapping_of(options: Options) -> Mapping[str, str]:
 
 
 def _named(row: NewFeedback | RejectedRow, name: str) -> NewFeedback | RejectedRow:
-    return row if isinstance(row, NewFeedback) else RejectedRow(row.line, f"{name}: {row.reason}", row.field)
+    return row if isinstance(row, NewFeedback) else replace(row, file=name)

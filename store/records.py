@@ -73,11 +73,15 @@ class NewFeedback:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that was refused; `line` counts from 1 and is the line (or record) of the file or request."""
+    """A row that was refused; `line` counts from 1 and is the line (or record) of the file or request.
+
+    `file`: which one, where there are several. What `reason` takes from a row, it has in quotes.
+    """
 
     line: int
     reason: str
     field: str | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

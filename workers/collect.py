@@ -119,7 +119,7 @@ def collect(
         updated=collected.updated,
         rejected=collected.rejected,
         reasons=list(collected.reasons),
-        error=error,
+        error=error if error is None else unquoted(error),
     )
     return replace(collected, errors=(error,) if error else ())
 
@@ -139,6 +139,11 @@ def save(database: Database, source: Source, page: Page, now: datetime) -> Colle
 
 
 def reason_of(reject: RejectedRow) -> str:
-    """Line and reason without what the reason quotes, for that can be the customer's words."""
-    reason = _QUOTED.sub("'…'", reject.reason)
-    return f"line {reject.line}: {reason}"[:LONGEST_REASON]
+    """Line, file and reason without the customer's words. The name is put in when they are out: a quote in it would pair with theirs."""
+    where = f"{reject.file}: " if reject.file is not None else ""
+    return f"line {reject.line}: {where}{unquoted(reject.reason)}"[:LONGEST_REASON]
+
+
+def unquoted(reason: str) -> str:
+    """A reason without what it quotes, for that can be the customer's words."""
+    return _QUOTED.sub("'…'", reason)

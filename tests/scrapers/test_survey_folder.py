@@ -89,7 +89,7 @@ def test_a_pull_that_died_in_a_long_file_goes_on_after_its_last_page(folder: Pat
 def test_broken_rows_are_named_with_their_file(folder: Path) -> None:
     drop(folder, "a.csv", "comment,date\ngood,2026-02-01\nbad,03/04/2026\n")
     (reject,) = pulled_from(folder).rejects
-    assert (reject.line, reject.reason.startswith("a.csv: '03/04/2026'")) == (3, True)
+    assert (reject.file, reject.line, reject.reason.startswith("'03/04/2026'")) == ("a.csv", 3, True)
 
 
 def test_a_file_that_cannot_be_read_is_reported_once(folder: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_read_is_reported_once(folder: Path) -> None:
     drop(folder, "b.csv", rows(1, 1))
     first = pulled_from(folder)
     second = pulled_from(folder, first.cursor)
-    assert (len(first.rows), [reject.reason[:7] for reject in first.rejects], second.rejects) == (1, ["a.pdf: "], [])
+    assert (len(first.rows), [reject.file for reject in first.rejects], second.rejects) == (1, ["a.pdf"], [])
 
 
 @pytest.mark.parametrize("trouble", [errno.EMFILE, errno.EACCES, errno.ENOSPC, errno.ESTALE])
@@ -110,7 +110,8 @@ def test_a_file_that_the_server_could_not_read_is_tried_again(folder: Path, monk
         broken.setattr("scrapers.survey_folder.open_regular", refused)
         first = pulled_from(folder)
     second = pulled_from(folder, first.cursor)
-    assert [reject.reason for reject in first.rejects] == [f"a.csv: {os.strerror(trouble)}; it is tried again at the next pull"]
+    told = [(reject.file, reject.reason) for reject in first.rejects]
+    assert told == [("a.csv", f"{os.strerror(trouble)}; it is tried again at the next pull")]
     assert (first.rows, second.texts, second.rejects) == ([], ["answer 1", "answer 2"], [])
 
 

@@ -152,17 +152,23 @@ def test_a_source_is_pulled_now_when_somebody_asks(database: Database, workspace
     assert (one, two) == (Collected(unchanged=3), None)
 
 
-def test_why_rows_were_rejected_is_logged_without_the_customers_words(
-    database: Database, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # capture_logs hears nothing below the level that a command set earlier in this process.
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> LogCapture:
+    """What is logged; capture_logs hears nothing below the level that a command set earlier in this process."""
     heard = LogCapture()
     monkeypatch.setattr(collect, "log", structlog.wrap_logger(None, processors=[heard], wrapper_class=structlog.BoundLogger))
+    return heard
+
+
+def test_why_rows_were_rejected_is_logged_without_the_customers_words(
+    database: Database, workspace: Workspace, tmp_path: Path, heard: LogCapture
+) -> None:
     own = tmp_path / workspace.id
     own.mkdir()
     for name, content in (
         ("a.csv", "text,rating\n" + "late,5\n" * 9 + 'late,"The driver\'s ""shout"""\n'),
         ("b.csv", "He shouted,5\nOh,4\n"),
+        ("c 'final.csv", "text,rating\n" + "late,4\n" * 9 + "late,she shouted\n"),
     ):
         (own / name).write_text(content)
         os.utime(own / name, (1_770_000_000, 1_770_000_000))
@@ -172,10 +178,29 @@ def test_why_rows_were_rejected_is_logged_without_the_customers_words(
         )
     collected = go(database, tmp_path)
     (told,) = heard.entries
-    assert (told["source"], told["rejected"], told["reasons"]) == (source.id, 2, list(collected.reasons))
+    assert (told["source"], told["rejected"], told["reasons"]) == (source.id, 3, list(collected.reasons))
     assert collected.reasons[0] == "line 11: a.csv: rating.value '…' is not a number such as 4 or 4.5"
     assert collected.reasons[1].startswith("line 1: b.csv: no column looks like the customer's text; the columns are: '…'. The first row")
+    assert collected.reasons[2] == "line 11: c 'final.csv: rating.value '…' is not a number such as 4 or 4.5"
     assert (told["event"], "shout" in str(told)) == ("source.pulled", False)
+
+
+@pytest.mark.parametrize("name", ["Q1 'final.csv", 'the "new one.csv', "'", '"'])
+def test_a_quote_in_the_name_of_a_file_shows_none_of_the_customers_words(name: str) -> None:
+    told = collect.reason_of(RejectedRow(3, f"rating.value {'shouted'!r} is not a number", file=name))
+    assert told == f"line 3: {name}: rating.value '…' is not a number"
+
+
+def test_why_a_pull_failed_is_logged_without_the_customers_words(
+    database: Database, workspace: Workspace, tmp_path: Path, heard: LogCapture
+) -> None:
+    with serving(lambda _: Reply(feed(2).replace(b"<pubDate>", b"<pubDate>he shouted "))) as server:
+        source = a_source(database, workspace, server)
+        go(database, tmp_path)
+    (told,) = heard.entries
+    assert told["error"].startswith("rss: no date that can be read: '…' is neither RFC 822 nor ISO 8601 in any of 2 entries")
+    assert "shouted" not in str(told)
+    assert "'he shouted" in str(seen(database, workspace, source).status.last_error)
 
 
 @pytest.mark.parametrize(
