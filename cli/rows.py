@@ -53,7 +53,7 @@ class Row:
 
 
 def read_rows(lines: Iterable[bytes], form: RowFormat, *, suffix: str = "") -> Iterator[Row]:
-    """Rows in the order of the input. Raises InvalidInput when a CSV has no column `text`."""
+    """Rows in the order of the input. Raises InvalidInput when a CSV has no header that can be read, or no column `text` in it."""
     stream = iter(lines)
     if form is RowFormat.AUTO:
         first = next(stream, b"")
@@ -144,10 +144,10 @@ def _csv_rows(lines: Iterator[bytes]) -> Iterator[Row]:
     last = 0
     try:
         for last, cells in csv_rows(map(_csv_line, count(1), lines), ","):
-            if isinstance(cells, str):
-                yield _broken(last, cells)
-            elif header:
-                yield _csv_row(last, header, cells)
+            if header:
+                yield _broken(last, cells) if isinstance(cells, str) else _csv_row(last, header, cells)
+            elif isinstance(cells, str):
+                raise InvalidInput(f"line {last}, which names the columns of the CSV, cannot be read: {cells}")
             else:
                 header = _checked_header(cells)
     except BrokenFile as error:
@@ -162,20 +162,23 @@ def _csv_line(number: int, raw: bytes) -> "Line":
 
     if len(raw) > LONGEST_OF_CSV:
         return Line("\n", f"the line has more than {LONGEST_OF_CSV:,} bytes")
-    try:
-        return Line(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
-    except UnicodeDecodeError:
-        return Line(raw.decode("utf-8", errors="replace"), "not UTF-8")
+    return Line(raw.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape"))
 
 
 def _checked_header(cells: list[str]) -> list[str]:
-    header = [name.strip() for name in cells]
-    if not any(name.lower() == "text" for name in header):
-        raise InvalidInput(f"the CSV has no column `text`; its columns are: {', '.join(header)[:200] or 'none'}", field="text")
-    return header
+    """Names of columns, a byte that is not UTF-8 as \\xf6: the texts below may be read all the same. Raises InvalidInput without `text`."""
+    header = [name.strip().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in cells]
+    if any(name.lower() == "text" for name in header):
+        return header
+    # Where a quote in the header closes in a text below, customers' words are in the names: only those of the first line are shown.
+    shown, *below = ", ".join(header).splitlines() or [""]
+    hint = " (a quote that opens in that line closes in another)" if below else ""
+    raise InvalidInput(f"the CSV has no column `text`; its columns are: {shown[:200] or 'none'}{hint}", field="text")
 
 
 def _csv_row(number: int, header: list[str], cells: list[str]) -> Row:
+    if any("\udc80" <= letter <= "\udcff" for cell in cells for letter in cell):
+        return _broken(number, "not UTF-8")
     if len(cells) != len(header):
         return _broken(number, f"{len(cells)} cells where the header has {len(header)}")
     fields = dict(zip(header, cells, strict=True))

@@ -90,7 +90,28 @@ def test_a_line_of_csv_that_is_too_long_or_no_utf8_is_an_error_alone() -> None:
     assert [row.error for row in found] == ["line 2: not UTF-8", "line 3: the line has more than 1,000,000 bytes", None]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b'"text\n'])
+def test_a_header_in_another_encoding_names_the_columns_all_the_same() -> None:
+    found = rows("text,größe\nI love it,4\nschön,5\n".encode("latin-1"), RowFormat.CSV)
+    assert [row.error for row in found] == [None, "line 3: not UTF-8"]
+    assert found[0].fields == {"text": "I love it", r"gr\xf6\xdfe": "4"}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'"text\nlate again,4\n', "line 1, which names the columns of the CSV, cannot be read: a quote that opens here is not closed"),
+        (b'\nid,"text\nlate,4\n', "line 2, which names the columns of the CSV, cannot be read: a quote that opens here is not closed"),
+        (b"x" * 1_000_001 + b"\nlate,4\n", "line 1, which names the columns of the CSV, cannot be read: the line has more than"),
+        (b'"id,text\nlate,4\n"so late",5\n', "its columns are: id,text (a quote that opens in that line closes in another)"),
+    ],
+)
+def test_a_header_that_cannot_be_read_is_told_without_the_texts_below(content: bytes, reason: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        rows(content, RowFormat.CSV)
+    assert (reason in str(caught.value), "late" in str(caught.value)) == (True, False)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n"])
 def test_a_csv_without_a_header_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidInput, match="its columns are: none"):
         rows(content, RowFormat.CSV)
