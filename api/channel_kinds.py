@@ -47,14 +47,9 @@ def sort_fields(kind: ChannelKind, given: Fields, allowed_hosts: tuple[str, ...]
     )
 
 
-def check_kept_secrets(kind: ChannelKind, before: Fields, after: Fields, kept: Iterable[str]) -> None:
-    """Raises InvalidInput for a secret that would go to another receiver than it was given for: whoever names one could read it there.
-
-    `before` and `after` are open options, `kept` the names of secrets that a change leaves as they are.
-    """
-    if any(before.get(name) != after.get(name) for name in KINDS[kind].receivers):
-        for name in sorted(kept):
-            raise InvalidInput(f"give {name} again: it is not sent to a new address unasked", field=name)
+def receivers_changed(kind: ChannelKind, before: Fields, after: Fields) -> bool:
+    """Whether a change of open options sends the secrets elsewhere, or guarded in another way."""
+    return any(before.get(name) != after.get(name) for name in KINDS[kind].receivers)
 
 
 def check_webhook(given: Fields, allowed_hosts: tuple[str, ...]) -> str:

@@ -12,8 +12,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
 from api.auth import Manager, Reader
-from api.channel_kinds import check_kept_secrets, check_token, sort_fields
+from api.channel_kinds import check_token, receivers_changed, sort_fields
 from api.deliveries import DeliveryOut
+from api.kept_secrets import check_kept_secrets, kept_secrets
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import Route
 from api.schemas import EVERY_CALL, Body, Name, Out, problems
@@ -172,7 +173,7 @@ def change_channel(channel_id: str, body: ChannelChange, caller: Manager, servic
         old = get_channel(connection, caller.workspace_id, channel_id)
         given = without_nulls({**old.options, **secrets_of(connection, old, services.vault), **body.own()})
         target, options, sealed = sort_fields(old.kind, defaults(old.kind) | given, services.settings.allowed_hosts)
-        check_kept_secrets(old.kind, old.options, options, sealed.keys() - body.own().keys())
+        check_kept_secrets(receivers_changed=receivers_changed(old.kind, old.options, options), kept=kept_secrets(sealed, given=body.own()))
         channel = update_channel(
             connection,
             old,

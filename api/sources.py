@@ -1,12 +1,13 @@
 """/v1/sources: connectors that are configured, run now, and how they fare; a secret option goes in and never comes out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api.auth import Manager, Reader
+from api.kept_secrets import check_kept_secrets, kept_secrets
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page_of
 from api.route import Route
 from api.schemas import EVERY_CALL, Body, Name, Out, problems
@@ -122,9 +123,13 @@ def change_source(source_id: str, body: SourceChange, caller: Manager, services:
         old = get_source(connection, caller.workspace_id, source_id)
         spec = known_connector(services.connectors, old.connector)
         if body.options is not None:
-            kept = {name: value for name, value in options_of(connection, old, services.vault).items() if name in secret_names(spec)}
-            spec.check(kept | body.options)
-            check_kept_secrets(spec, old.options, body.options, [name for name, value in kept.items() if value.strip()])
+            secret = secret_names(spec)
+            after = {name: value for name, value in options_of(connection, old, services.vault).items() if name in secret} | body.options
+            spec.check(after)
+            check_kept_secrets(
+                receivers_changed=receivers_changed(spec, old.options, body.options),
+                kept=kept_secrets({name: value for name, value in after.items() if name in secret}, given=body.options),
+            )
         source = update_source(
             connection,
             caller.workspace_id,
@@ -174,12 +179,9 @@ def known_connector(connectors: Mapping[str, ConnectorSpec], name: str) -> Conne
     return connectors[name]
 
 
-def check_kept_secrets(spec: ConnectorSpec, before: Mapping[str, str], after: Mapping[str, str], kept: Iterable[str]) -> None:
-    """Raises InvalidInput for a kept secret that would go to another receiver than it was given for: whoever names one could read it."""
-    receivers = [option for option in spec.options if option.receives_secrets]
-    if any(value_of(option, before) != value_of(option, after) for option in receivers):
-        for name in sorted(set(kept) - after.keys()):
-            raise InvalidInput(f"give {name} again: it is not sent to a new address unasked", field=name)
+def receivers_changed(spec: ConnectorSpec, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Whether a change of options sends the secret ones elsewhere."""
+    return any(value_of(option, before) != value_of(option, after) for option in spec.options if option.receives_secrets)
 
 
 def value_of(option: OptionSpec, options: Mapping[str, str]) -> str | None:
