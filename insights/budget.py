@@ -40,9 +40,9 @@ def sensitivity_of(budget: float, series: int) -> float:
     return min(MOST_SENSITIVE, budget / HOURS_A_WEEK / max(series, 1))
 
 
-def within(pages: int, weeks: float, budget: float) -> bool:
-    """Whether so many pages in so many weeks can be chance when `budget` a week are due."""
-    return pages < FEW or float(scipy.special.gammainc(pages, max(budget * weeks, 1e-9))) >= COMPATIBLE
+def within(pages: int, weeks: float, budget: float, *, more: int = 0) -> bool:
+    """Whether so many pages in so many weeks, and `more`, can be chance when `budget` a week are due."""
+    return pages < FEW or float(scipy.special.gammainc(pages + more, max(budget * weeks, 1e-9))) >= COMPATIBLE
 
 
 def calibrate(budget: float, series: int, weeks: float, peaks: Callable[[float], Sequence[float]]) -> Threshold:
@@ -55,7 +55,7 @@ def calibrate(budget: float, series: int, weeks: float, peaks: Callable[[float],
     certain, deafest = sensitivity * CERTAIN, sensitivity * DEAFEST
     found = peaks(sensitivity)
     fallen_silent = 0
-    while not within(sum(peak >= certain for peak in found) + fallen_silent, weeks, budget) and sensitivity * STEP > deafest:
+    while not within(sum(peak >= certain for peak in found), weeks, budget, more=fallen_silent) and sensitivity * STEP > deafest:
         sensitivity *= STEP
         found = peaks(sensitivity)
         fallen_silent = 1

@@ -97,7 +97,7 @@ def give_back(connection: Connection, rows: Sequence[Feedback], until: datetime)
         connection.execute(update(table).where(key.in_(connection.scalars(mine).all())).values(values))
 
 
-def try_again(connection: Connection, workspace_id: str, since: datetime | None) -> int:
+def ask_again(connection: Connection, workspace_id: str, since: datetime | None) -> int:
     """Have the model asked again for texts that were set aside without an annotation; how many there are."""
     mine = [feedback.c.workspace_id == row_id(workspace_id, "workspace"), ~feedback.c.waiting, feedback.c.error.is_not(None)]
     if since is not None:

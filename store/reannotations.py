@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, 
 
 from core.times import BUCKET, floor_to
 from store.dialect import EPOCH, AnyRow, RowId, UtcTime, insert_into, row_id, unindexed
-from store.feedback import MOST_CLAIMS, SUSPECT_AFTER, try_again
+from store.feedback import MOST_CLAIMS, SUSPECT_AFTER, ask_again
 from store.model_changes import current_model, note_model, strangers_since
 from store.records import AnnotatedBy, Feedback, Reannotation, ReannotationProgress
 from store.rows import FEEDBACK, to_feedback
@@ -47,7 +47,7 @@ def ask_reannotation(connection: Connection, workspace_id: str, *, since: dateti
     connection.execute(update(reannotations).where(mine).values(values))
     retried = {"claims": 0, "claimed_until": None, "error": None}
     connection.execute(update(outdated).where(outdated.c.workspace_id == workspace, outdated.c.error.is_not(None)).values(retried))
-    try_again(connection, workspace_id, since)
+    ask_again(connection, workspace_id, since)
 
 
 def begin_reannotation(connection: Connection, workspace_id: str, versions: Versions, *, since: datetime | None, now: datetime) -> None:
