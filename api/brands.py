@@ -67,6 +67,7 @@ def change_brand(brand_id: str, body: BrandChange, caller: Manager, services: Wi
             connection,
             caller.workspace_id,
             brand_id,
+            now=services.clock(),
             name=brand.name if body.name is None else body.name,
             query=brand.query if body.query is None else body.query,
         )

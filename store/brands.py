@@ -29,7 +29,7 @@ def create_brand(connection: Connection, workspace_id: str, *, name: str, query:
             row = connection.execute(insert(brands).returning(brands), values).one()
     except IntegrityError:
         raise Conflict(f"there is a brand named {name!r} already") from None
-    _recount(connection, workspace, row.id)
+    _recount(connection, workspace, row.id, now)
     return _to_brand(row)
 
 
@@ -48,12 +48,14 @@ def get_brand(connection: Connection, workspace_id: str, brand_id: str) -> Brand
     return _to_brand(row)
 
 
-def update_brand(connection: Connection, workspace_id: str, brand_id: str, *, name: str | None = None, query: str | None = None) -> Brand:
+def update_brand(
+    connection: Connection, workspace_id: str, brand_id: str, *, now: datetime, name: str | None = None, query: str | None = None
+) -> Brand:
     """Rename a brand or change its query; a changed query recounts everything. Raises NotFound, InvalidQuery, Conflict."""
     before = get_brand(connection, workspace_id, brand_id)
     if query is not None and query != before.query:
         parse_query(query)
-        _recount(connection, row_id(workspace_id, "workspace"), row_id(brand_id, "brand"))
+        _recount(connection, row_id(workspace_id, "workspace"), row_id(brand_id, "brand"), now)
     values = {"name": before.name if name is None else name, "query": before.query if query is None else query}
     try:
         with connection.begin_nested():
@@ -75,12 +77,14 @@ def counts_of_brands(connection: Connection, workspace_id: str) -> dict[str, Bra
     workspace = row_id(workspace_id, "workspace")
     waiting = (touched_buckets.c.workspace_id == workspace) & (touched_buckets.c.id <= brands.c.last_touch)
     newest = select(func.max(touched_buckets.c.bucket, type_=UtcTime)).where(waiting).scalar_subquery()
-    found = connection.execute(select(brands.c.id, brands.c.last_touch, newest).where(brands.c.workspace_id == workspace))
-    return {str(one): BrandCounts(change, None if bucket is None else bucket + BUCKET) for one, change, bucket in found}
+    columns = (brands.c.id, brands.c.last_touch, brands.c.changed_at, newest)
+    found = connection.execute(select(*columns).where(brands.c.workspace_id == workspace))
+    return {str(one): BrandCounts(last, None if bucket is None else bucket + BUCKET, at) for one, last, at, bucket in found}
 
 
-def _recount(connection: Connection, workspace: int, brand: int) -> None:
-    connection.execute(update(brands).where(brands.c.id == brand).values(last_touch=touch_all(connection, workspace)))
+def _recount(connection: Connection, workspace: int, brand: int, now: datetime) -> None:
+    last = touch_all(connection, workspace)
+    connection.execute(update(brands).where(brands.c.id == brand).values(last_touch=last, changed_at=now))
 
 
 def _to_brand(row: AnyRow) -> Brand:

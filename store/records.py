@@ -463,10 +463,12 @@ class Brand:
 
 @dataclass(frozen=True, slots=True)
 class BrandCounts:
-    """Which counts of a brand its present query made: those from `since` on, None = all. `change`: number of its last change."""
+    """Which counts of a brand its present query made: those from `since` on, None = all. `change`: number of its last change;
+    `changed_at`: when its query became what it is."""
 
     change: int | None
     since: datetime | None
+    changed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

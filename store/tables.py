@@ -211,6 +211,7 @@ brands = Table(
     Column("query", Words, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("last_touch", RowId),
+    Column("changed_at", UtcTime),
     UniqueConstraint("workspace_id", "name"),
     sqlite_autoincrement=True,
 )

@@ -55,8 +55,8 @@ class Sight:
 class Series:
     """One series of a rule in the windows of which the last ends with the bucket that holds the present.
 
-    `live`: (what the measure counts, all) of each window, the present one last. `fresh`: what came before was paged for already and does
-    not page again; None = nothing was.
+    `live`: (what the measure counts, all) of each window, the present one last. `fresh`: what came before does not page, for it was paged
+    for already, or a plain number would count what a brand's new query found; None = all may.
     """
 
     key: Key
@@ -119,10 +119,17 @@ class Eye:
             # Most series are small: one that cannot have enough for an alert is left alone.
             if alert is None and not falls and sum(own for own, _ in buckets.values()) < rule.least:
                 continue
-            ended = last_ended(self._connection, rule, scope) if alert is None else None
-            fresh = None if ended is None else floor_to(ended, BUCKET) + BUCKET
+            fresh = self._fresh(scope, alert)
             watched.append(Series(key, scope, alert, self._summed(buckets, stretch[0], None if falls else fresh), fresh))
         return watched
+
+    def _fresh(self, scope: Scope, alert: Alert | None) -> datetime | None:
+        """Start of the first bucket that may page. A plain number knows no past, so what a brand's query found among rows that were there
+        before it would surge; what is compared with a past is held back by that, see `_began`."""
+        ended = last_ended(self._connection, self._rule, scope) if alert is None else None
+        changed = None if self._config.threshold is None else brand_changed(self._brands, scope.brand)
+        found = [floor_to(one, BUCKET) + BUCKET for one in (ended, changed) if one is not None]
+        return max(found, default=None)
 
     def _talking(self) -> set[Key]:
         """Which series said anything lately."""
@@ -315,3 +322,10 @@ def brand_since(brands: Mapping[str, BrandCounts], brand: str | None) -> datetim
     if brand is None:
         return None
     return brands[brand].since if brand in brands else NEVER
+
+
+def brand_changed(brands: Mapping[str, BrandCounts], brand: str | None) -> datetime | None:
+    """When the query of a brand became what it is; None = not known, or about none. Of one that is gone nothing is ever new."""
+    if brand is None:
+        return None
+    return brands[brand].changed_at if brand in brands else NEVER

@@ -38,7 +38,7 @@ def test_a_changed_query_and_a_deleted_brand_count_everything_again(database: Da
         brand = create_brand(connection, workspace.id, name="Ours", query="delta", now=NOW)
         store_annotated(connection, workspace.id, [(a_new_feedback("united was late"), an_annotation())])
         assert brand_counts(connection, workspace) == {}
-        update_brand(connection, workspace.id, brand.id, query="united")
+        update_brand(connection, workspace.id, brand.id, query="united", now=NOW)
         assert brand_counts(connection, workspace) == {"Ours": 1}
         delete_brand(connection, workspace.id, brand.id)
         assert brand_counts(connection, workspace) == {}
@@ -54,7 +54,7 @@ def test_tells_from_when_on_a_brand_is_counted_by_its_query(database: Database, 
         roll_up_touched(connection, limit=1000, now=NOW)
         before = counts_of_brands(connection, workspace.id)
         assert [before[one.id].since for one in (ours, theirs)] == [None, None]
-        update_brand(connection, workspace.id, ours.id, query="united")
+        update_brand(connection, workspace.id, ours.id, query="united", now=NOW)
         found = []
         for _ in range(4):
             found.append(counts_of_brands(connection, workspace.id)[ours.id].since)
@@ -71,7 +71,7 @@ def test_a_new_name_counts_nothing_again(database: Database, workspace: Workspac
         brand = create_brand(connection, workspace.id, name="Ours", query="delta", now=NOW)
         store_annotated(connection, workspace.id, [(a_new_feedback("delta was late"), an_annotation())])
         assert brand_counts(connection, workspace) == {"Ours": 1}
-        assert update_brand(connection, workspace.id, brand.id, name="Us").name == "Us"
+        assert update_brand(connection, workspace.id, brand.id, name="Us", now=NOW).name == "Us"
         assert count_touched(connection) == 0
         assert brand_counts(connection, workspace) == {"Us": 1}
 
@@ -83,12 +83,12 @@ def test_refuses_bad_queries_taken_names_and_too_many(database: Database, worksp
         with pytest.raises(InvalidQuery):
             create_brand(connection, workspace.id, name="Bad", query="(", now=NOW)
         with pytest.raises(InvalidQuery):
-            update_brand(connection, workspace.id, first.id, query="a~")
+            update_brand(connection, workspace.id, first.id, query="a~", now=NOW)
         with pytest.raises(Conflict, match="Ours"):
             create_brand(connection, workspace.id, name="Ours", query="a", now=NOW)
         second = create_brand(connection, workspace.id, name="Theirs", query="a", now=NOW)
         with pytest.raises(Conflict, match="Ours"):
-            update_brand(connection, workspace.id, second.id, name="Ours")
+            update_brand(connection, workspace.id, second.id, name="Ours", now=NOW)
         with pytest.raises(InvalidInput, match="at most 2"):
             create_brand(connection, workspace.id, name="Third", query="a", now=NOW)
 
@@ -99,7 +99,7 @@ def test_only_its_own_workspace_sees_or_changes_a_brand(database: Database, work
         other = create_workspace(connection, "other", NOW)
         for call in (
             lambda: get_brand(connection, other.id, brand.id),
-            lambda: update_brand(connection, other.id, brand.id, name="Mine"),
+            lambda: update_brand(connection, other.id, brand.id, name="Mine", now=NOW),
             lambda: delete_brand(connection, other.id, brand.id),
         ):
             with pytest.raises(NotFound):

@@ -17,7 +17,7 @@ from store.database import Database
 from store.deliveries import list_deliveries
 from store.feedback import add_new, get_feedback
 from store.model_changes import comparable_since
-from store.records import Alert, Brand, Channel, Labels, Measure, NewFeedback, Rule, Scope, Workspace
+from store.records import Alert, Brand, Channel, Labels, Measure, NewFeedback, Rule, RuleOptions, Scope, Workspace
 from store.rollups import roll_up_touched, totals
 from store.rules import create_rule, delete_rule, update_rule
 from store.secrets import Vault
@@ -83,11 +83,13 @@ def rule(database: Database, workspace: Workspace, channel: Channel) -> Rule:
 def a_rule(
     database: Database, workspace: Workspace, *, name: str = "Negative", channels: tuple[str, ...] = (), scope: Scope | None = None,
     split_by: tuple[str, ...] = (), window_minutes: int = 60, measure: Measure = "negative", enabled: bool = True,
+    options: RuleOptions | None = None,
 ) -> Rule:  # fmt: skip
     with database.write() as connection:
         return create_rule(
             connection, workspace.id, name=name, measure=measure, scope=scope or Scope(), split_by=split_by,
             window_minutes=window_minutes, sensitivity=1e-4, least=8, channels=channels, enabled=enabled, now=NOW,
+            options=options or RuleOptions(),
         )  # fmt: skip
 
 
@@ -552,21 +554,26 @@ def recount_hours(database: Database, hours: int) -> int:
         return roll_up_touched(connection, limit=12 * hours, now=NOW)
 
 
-def a_brand(database: Database, workspace: Workspace, query: str) -> Brand:
+def a_brand(database: Database, workspace: Workspace, query: str, now: datetime = NOW) -> Brand:
     with database.write() as connection:
-        return create_brand(connection, workspace.id, name="Ours", query=query, now=NOW)
+        return create_brand(connection, workspace.id, name="Ours", query=query, now=now)
 
 
 def change(database: Database, workspace: Workspace, brand: Brand, query: str) -> None:
     with database.write() as connection:
-        update_brand(connection, workspace.id, brand.id, query=query)
+        update_brand(connection, workspace.id, brand.id, query=query, now=NOW)
 
 
+@pytest.mark.parametrize("threshold", [None, 8])
 @pytest.mark.parametrize("split", [True, False])
-def test_a_brand_whose_query_was_widened_never_pages(database: Database, workspace: Workspace, split: bool) -> None:  # noqa: FBT001
+def test_a_brand_whose_query_was_widened_never_pages(
+    database: Database, workspace: Workspace, split: bool, threshold: float | None  # noqa: FBT001
+) -> None:  # fmt: skip
     brand = a_brand(database, workspace, "parcel")
     scope, split_by = (Scope(), ("brand",)) if split else (Scope(brand=brand.id), ())
-    a_rule(database, workspace, name="brand", scope=scope, split_by=split_by, measure="volume")
+    a_rule(
+        database, workspace, name="brand", scope=scope, split_by=split_by, measure="volume", options=RuleOptions(threshold=threshold)
+    )  # fmt: skip
     a_busy_week(database, workspace)
     memory = Memory()
     assert look(database, memory=memory) == Detected()
@@ -576,9 +583,11 @@ def test_a_brand_whose_query_was_widened_never_pages(database: Database, workspa
     assert [look(database, memory=one) for one in (Memory(), memory)] == [Detected()] * 2
     while recount_hours(database, 20):
         assert [look(database, memory=one) for one in (Memory(), memory)] == [Detected()] * 2
-    surge(database, workspace, 100)
-    settle(database)
-    assert look(database, memory=memory) == Detected(opened=1)
+    later = NOW + 10 * MINUTE
+    assert look(database, later, memory=memory) == Detected()
+    surge(database, workspace, 100, now=later)
+    settle(database, now=later)
+    assert look(database, later, memory=memory) == Detected(opened=1)
 
 
 def test_what_is_remembered_of_a_brand_is_forgotten_when_its_query_changes(database: Database, workspace: Workspace) -> None:
@@ -602,8 +611,24 @@ def test_a_brand_whose_query_was_narrowed_is_not_silent(database: Database, work
         assert look(database) == Detected()
 
 
-def test_a_brand_that_is_new_or_gone_never_pages(database: Database, workspace: Workspace) -> None:
-    a_rule(database, workspace, name="more", split_by=("brand",), measure="volume")
+def test_an_alert_on_a_plain_number_of_a_brand_grows_by_nothing_that_was_there_before_its_query(
+    database: Database, workspace: Workspace
+) -> None:  # fmt: skip
+    brand = a_brand(database, workspace, "parcel", NOW - timedelta(days=1))
+    a_rule(database, workspace, name="brand", split_by=("brand",), measure="volume", options=RuleOptions(threshold=12))
+    put(database, workspace, rows(80, since=NOW - 40 * MINUTE, minutes=30), live=True)
+    surge(database, workspace, 12, text="parcel")
+    settle(database)
+    assert look(database) == Detected(opened=1)
+    change(database, workspace, brand, "parcel OR late")
+    settle(database)
+    assert look(database) == Detected()
+    assert look(database, NOW + 2 * HOUR) == Detected(resolved=1)
+
+
+@pytest.mark.parametrize("threshold", [None, 8])
+def test_a_brand_that_is_new_or_gone_never_pages(database: Database, workspace: Workspace, threshold: float | None) -> None:
+    a_rule(database, workspace, name="more", split_by=("brand",), measure="volume", options=RuleOptions(threshold=threshold))
     a_rule(database, workspace, name="none", split_by=("brand",), measure="silence")
     a_busy_week(database, workspace)
     brand = a_brand(database, workspace, "late")
