@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict, InvalidInput, NotFound
@@ -72,13 +72,19 @@ def delete_brand(connection: Connection, workspace_id: str, brand_id: str) -> No
     touch_all(connection, row_id(workspace_id, "workspace"))
 
 
-def counts_of_brands(connection: Connection, workspace_id: str) -> dict[str, BrandCounts]:
-    """Brand -> which of its counts the query made that it has now: recounting goes newest first, so the old ones are older."""
+def counts_of_brands(connection: Connection, workspace_id: str, brand_id: str | None = None) -> dict[str, BrandCounts]:
+    """Brand -> which of its counts the query made that it has now: recounting goes newest first, so the old ones are older.
+
+    `brand_id`: of this one alone, of none where it is gone.
+    """
     workspace = row_id(workspace_id, "workspace")
     waiting = (touched_buckets.c.workspace_id == workspace) & (touched_buckets.c.id <= brands.c.last_touch)
     newest = select(func.max(touched_buckets.c.bucket, type_=UtcTime)).where(waiting).scalar_subquery()
-    columns = (brands.c.id, brands.c.last_touch, brands.c.changed_at, newest)
-    found = connection.execute(select(*columns).where(brands.c.workspace_id == workspace))
+    # Of a brand that is counted nothing waits, and to find that out the whole backlog of others would be walked, for each brand.
+    lowest = connection.scalar(select(func.min(touched_buckets.c.id)).where(touched_buckets.c.workspace_id == workspace))
+    since = case((brands.c.last_touch >= (lowest or 0), newest))
+    query = select(brands.c.id, brands.c.last_touch, brands.c.changed_at, since).where(brands.c.workspace_id == workspace)
+    found = connection.execute(query if brand_id is None else query.where(brands.c.id == row_id(brand_id, "brand")))
     return {str(one): BrandCounts(last, None if bucket is None else bucket + BUCKET, at) for one, last, at, bucket in found}
 
 

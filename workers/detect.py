@@ -12,7 +12,7 @@ from core.errors import PermanentError
 from core.logs import get_logger
 from store.alerts import end_alert, extend_alert, lock_alert, open_alert, reopen_alert
 from store.database import Database
-from store.records import SEVERITIES, Alert, AlertFigures, Measure, Rule
+from store.records import SEVERITIES, Alert, AlertFigures, BrandCounts, Measure, Rule
 from store.rules import enabled_rules, note_look
 from store.scope import scope_key
 from store.transitions import take_turn
@@ -21,7 +21,7 @@ from workers.inhibit import Found, choose
 from workers.memory import Memory
 from workers.notify import tell
 from workers.shapes import look_at_shapes
-from workers.sight import Sight, look
+from workers.sight import Sight, brands_of, look
 
 log = get_logger(__name__)
 QUIET = timedelta(hours=1)
@@ -99,9 +99,10 @@ def _sights(database: Database, rule: Rule, now: datetime, topic_names: Mapping[
     lately: dict[str, tuple[datetime, datetime]] = {}
     others: list[Sight] = []
     with database.read() as connection:
+        brands = brands_of(connection, rule)
         for moment in [*missed(rule.looked_at, now), now]:
             began = {key: start for key, (start, seen_at) in lately.items() if moment - seen_at < QUIET}
-            for sight in _see(connection, rule, moment, topic_names, memory, began):
+            for sight in _see(connection, rule, moment, topic_names, memory, began, brands):
                 if sight.alert is None and sight.finding.surging and sight.figures is not None:
                     key, rank = scope_key(sight.scope), _rank(rule.measure, sight.figures)
                     lately[key] = sight.started_at, moment
@@ -120,10 +121,11 @@ def _see(
     topic_names: Mapping[str, str],
     memory: Memory,
     began: Mapping[str, datetime],
+    brands: Mapping[str, BrandCounts],
 ) -> Iterator[Sight]:
     if rule.measure == "shape":
         return look_at_shapes(connection, rule, moment, topic_names, memory)
-    return look(connection, rule, moment, topic_names, memory, began)
+    return look(connection, rule, moment, topic_names, memory, began, brands)
 
 
 def _note(database: Database, rule: Rule, now: datetime) -> None:

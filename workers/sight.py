@@ -70,7 +70,14 @@ class Eye:
     """Looks at one rule at one moment."""
 
     def __init__(
-        self, connection: Connection, rule: Rule, now: datetime, names: Mapping[str, str], memory: Memory, began: Mapping[str, datetime]
+        self,
+        connection: Connection,
+        rule: Rule,
+        now: datetime,
+        names: Mapping[str, str],
+        memory: Memory,
+        began: Mapping[str, datetime],
+        brands: Mapping[str, BrandCounts],
     ) -> None:
         self._connection, self._rule, self._now, self._memory, self._surges = connection, rule, now, memory, began
         self._workspace = get_workspace(connection, rule.workspace_id)
@@ -85,7 +92,7 @@ class Eye:
         self._windows = self._config.windows(self._width)[-1]
         fixed = scope_filters(rule.scope)
         self._split = [name for name in dict.fromkeys(rule.split_by) if name not in fixed]
-        self._brands = brands_of(connection, rule)
+        self._brands = brands
         self._resolved = ended_by_hand(connection, rule) if rule.measure == "silence" else {}
 
     def look(self) -> Iterator[Sight]:
@@ -298,9 +305,12 @@ def look(
     topic_names: Mapping[str, str],
     memory: Memory | None = None,
     began: Mapping[str, datetime] | None = None,
+    brands: Mapping[str, BrandCounts] | None = None,
 ) -> Iterator[Sight]:
-    """Every series of a rule that may change something, at one moment. `began`: key of a scope -> since when it is known to surge."""
-    yield from Eye(connection, rule, now, topic_names, memory or Memory(), began or {}).look()
+    """Every series of a rule that may change something, at one moment. `began`: key of a scope -> since when it is known to surge;
+    `brands`: see `brands_of`, for whoever looks at many moments of one snapshot."""
+    known = brands_of(connection, rule) if brands is None else brands
+    yield from Eye(connection, rule, now, topic_names, memory or Memory(), began or {}, known).look()
 
 
 def of_a_model(measure: Measure, scope: Scope) -> bool:
@@ -313,8 +323,7 @@ def brands_of(connection: Connection, rule: Rule) -> Mapping[str, BrandCounts]:
     fixed = rule.scope.brand
     if fixed is None and "brand" not in rule.split_by:
         return {}
-    every = counts_of_brands(connection, rule.workspace_id)
-    return {brand: counts for brand, counts in every.items() if fixed in {None, brand}}
+    return counts_of_brands(connection, rule.workspace_id, fixed)
 
 
 def brand_since(brands: Mapping[str, BrandCounts], brand: str | None) -> datetime | None:

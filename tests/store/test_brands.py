@@ -66,6 +66,15 @@ def test_tells_from_when_on_a_brand_is_counted_by_its_query(database: Database, 
         assert counts_of_brands(connection, workspace.id)[ours.id].since is None
 
 
+def test_tells_of_one_brand_alone(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        ours, theirs = (create_brand(connection, workspace.id, name=name, query="delta", now=NOW) for name in ("Ours", "Theirs"))
+        every = counts_of_brands(connection, workspace.id)
+        assert [counts_of_brands(connection, workspace.id, one.id) for one in (ours, theirs)] == [{key: every[key]} for key in every]
+        delete_brand(connection, workspace.id, ours.id)
+        assert counts_of_brands(connection, workspace.id, ours.id) == {}
+
+
 def test_a_new_name_counts_nothing_again(database: Database, workspace: Workspace) -> None:
     with database.write() as connection:
         brand = create_brand(connection, workspace.id, name="Ours", query="delta", now=NOW)

@@ -7,14 +7,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, TextClause, insert, inspect, select, text
 
-from core.times import BUCKET
+from core.times import BUCKET, DAY, HOUR
+from store.brands import counts_of_brands, create_brand
 from store.database import Database
 from store.dialect import UtcTime
 from store.model_changes import comparable_since, note_model
-from store.records import Workspace
-from store.rollups import roll_up_touched
+from store.records import BrandCounts, Workspace
+from store.rollups import count_touched, roll_up_touched
 from store.tables import metadata, rollups
-from store.workspaces import list_workspaces
+from store.workspaces import create_workspace, list_workspaces
 from tests.builders import NOW, a_new_feedback, an_annotation, store_annotated
 from tests.postgres import fresh_database
 
@@ -72,6 +73,35 @@ def test_what_was_counted_by_former_dimensions_is_taken_out(database: Database, 
     database.upgrade()
     with database.read() as connection:
         assert connection.execute(select(rollups)).all() == kept
+
+
+def test_what_is_stored_is_matched_with_brands_anew(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        other = create_workspace(connection, "other", NOW)
+        brand = create_brand(connection, workspace.id, name="Ours", query="delta", now=NOW - DAY)
+        for one in (workspace, other):
+            store_annotated(connection, one.id, [(a_new_feedback(hours_ago=hours), an_annotation()) for hours in (1, 2, 3)])
+        roll_up_touched(connection, limit=100, now=NOW)
+    database.downgrade("counted_dimensions")
+    database.upgrade()
+    with database.write() as connection:
+        found = [counts_of_brands(connection, workspace.id)[brand.id]]
+        assert count_touched(connection) == 3
+        roll_up_touched(connection, limit=2, now=NOW)
+        found.append(counts_of_brands(connection, workspace.id)[brand.id])
+        roll_up_touched(connection, limit=1, now=NOW)
+        found.append(counts_of_brands(connection, workspace.id)[brand.id])
+    assert [one.since for one in found] == [NOW - HOUR + BUCKET, NOW - 3 * HOUR + BUCKET, None]
+    assert {one.changed_at for one in found} == {NOW}
+
+
+def test_a_brand_of_a_workspace_without_feedback_waits_for_nothing(database: Database, workspace: Workspace) -> None:
+    with database.write() as connection:
+        brand = create_brand(connection, workspace.id, name="Ours", query="delta", now=NOW)
+    database.downgrade("counted_dimensions")
+    database.upgrade()
+    with database.read() as connection:
+        assert counts_of_brands(connection, workspace.id) == {brand.id: BrandCounts(None, None, None)}
 
 
 def stamp(connection: Connection, name: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
 from nlp.adaptation import adaptation_content
 from nlp.heads import Calibration
@@ -638,6 +639,17 @@ def test_a_brand_that_is_new_or_gone_never_pages(database: Database, workspace: 
         delete_brand(connection, workspace.id, brand.id)
     while recount_hours(database, 20):
         assert look(database) == Detected()
+
+
+def test_what_a_brand_counts_is_asked_once_for_all_moments_that_nobody_looked_at(database: Database, workspace: Workspace) -> None:
+    brand = a_brand(database, workspace, "late")
+    a_rule(database, workspace, name="brand", scope=Scope(brand=brand.id), measure="volume")
+    look(database)
+    asked: list[str] = []
+    with database.read() as connection:
+        event.listen(connection.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    look(database, NOW + 6 * HOUR)
+    assert sum("<= brands.last_touch" in statement for statement in asked) == 1
 
 
 def test_correcting_what_is_said_of_texts_never_pages(database: Database, workspace: Workspace, rule: Rule) -> None:
