@@ -277,9 +277,9 @@ def sums(
     return {tuple(row): int(number) for number, *row in connection.execute(select(total, *values).group_by(*values))}
 
 
-def first_seen(connection: Connection, workspace_id: str, scope: Scope) -> datetime | None:
-    """Start of the oldest bucket that holds feedback of this scope; None when there is none."""
-    counted = cells(connection, row_id(workspace_id, "workspace"), [], scope_filters(scope), [(5, *FOREVER)])
+def first_seen(connection: Connection, workspace_id: str, scope: Scope, stretch: tuple[datetime, datetime] = FOREVER) -> datetime | None:
+    """Start of the oldest bucket in `stretch` that holds feedback of this scope; None when there is none."""
+    counted = cells(connection, row_id(workspace_id, "workspace"), [], scope_filters(scope), [(5, *stretch)])
     found: datetime | None = connection.scalar(select(func.min(counted.c.bucket, type_=UtcTime)))
     return found
 

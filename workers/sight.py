@@ -56,7 +56,8 @@ class Series:
     """One series of a rule in the windows of which the last ends with the bucket that holds the present.
 
     `live`: (what the measure counts, all) of each window, the present one last. `fresh`: what came before does not page, for it was paged
-    for already, or a plain number would count what a brand's new query found; None = all may.
+    for already, or a plain number would count what a brand's new query found; None = all may. `due`: of a silence that somebody resolved,
+    when the source spoke again; what was missing before is forgiven.
     """
 
     key: Key
@@ -64,6 +65,7 @@ class Series:
     alert: Alert | None
     live: tuple[tuple[int, int], ...]
     fresh: datetime | None
+    due: datetime | None
 
 
 class Eye:
@@ -93,7 +95,9 @@ class Eye:
         fixed = scope_filters(rule.scope)
         self._split = [name for name in dict.fromkeys(rule.split_by) if name not in fixed]
         self._brands = brands
-        self._resolved = ended_by_hand(connection, rule) if rule.measure == "silence" else {}
+        self._by_hand = ended_by_hand(connection, rule) if rule.measure == "silence" else {}
+        # Of those, where nothing came since.
+        self._resolved: dict[str, datetime] = {}
 
     def look(self) -> Iterator[Sight]:
         """Every series that may change something: those with enough live feedback, and those with an unresolved alert."""
@@ -127,7 +131,8 @@ class Eye:
             if alert is None and not falls and sum(own for own, _ in buckets.values()) < rule.least:
                 continue
             fresh = self._fresh(scope, alert)
-            watched.append(Series(key, scope, alert, self._summed(buckets, stretch[0], None if falls else fresh), fresh))
+            summed = self._summed(buckets, stretch[0], None if falls else fresh)
+            watched.append(Series(key, scope, alert, summed, fresh, self._due(scope)))
         return watched
 
     def _fresh(self, scope: Scope, alert: Alert | None) -> datetime | None:
@@ -137,6 +142,16 @@ class Eye:
         changed = None if self._config.threshold is None else brand_changed(self._brands, scope.brand)
         found = [floor_to(one, BUCKET) + BUCKET for one in (ended, changed) if one is not None]
         return max(found, default=None)
+
+    def _due(self, scope: Scope) -> datetime | None:
+        """Start of the first bucket with feedback after somebody resolved a silence: from then on it is due again."""
+        key = scope_key(scope)
+        if (resolved := self._by_hand.get(key)) is None:
+            return None
+        spoke = first_seen(self._connection, self._rule.workspace_id, scope, (floor_to(resolved, BUCKET) + BUCKET, self._until))
+        if spoke is None:
+            self._resolved[key] = resolved
+        return spoke
 
     def _talking(self) -> set[Key]:
         """Which series said anything lately."""
@@ -157,7 +172,14 @@ class Eye:
     def _judge(self, detector: Watcher, one: Series) -> Finding:
         shares = self._rule.measure == "share"
         counts: list[Any] = [(float(own), float(total)) if shares else float(own) for own, total in one.live]
-        return finding(self._start, self._width, self._config, detector.look(self._start, counts[-1], counts[:-1]))
+        if one.due is None:
+            return finding(self._start, self._width, self._config, detector.look(self._start, counts[-1], counts[:-1]))
+        whole = min((self._until - one.due) // self._width, len(counts))
+        seen = finding(
+            self._start, self._width, self._config, detector.look(self._start, counts[-1], counts[len(counts) - max(whole, 1) : -1])
+        )
+        # Until the shortest span has passed since, nothing can be missing from it.
+        return seen if whole >= self._config.windows(self._width)[0] else replace(seen, surging=False, elevated=False)
 
     # --- the past ----------------------------------------------------------------------------------------------------
 
@@ -229,7 +251,7 @@ class Eye:
     def _began(self, key: Key) -> datetime | None:
         """When the history begins that the present can be compared with: a new model starts a new one, and so does a brand's new query.
 
-        So does whoever resolves a silence by hand: what came until then is due no more.
+        So does whoever resolves a silence by hand, as long as nothing comes: what came until then is due no more.
         """
         scope = self._scope(key)
         first = first_seen(self._connection, self._rule.workspace_id, scope)

@@ -130,6 +130,32 @@ def test_a_silence_that_somebody_resolved_stays_resolved_until_the_source_speaks
     assert look(database, minutes=16 * 24 * 60 + 8 * 60, memory=memory).opened == 1
 
 
+@pytest.mark.parametrize("spoke", [1, 24])
+def test_a_silence_that_somebody_resolved_pages_again_once_the_source_spoke_and_stopped(
+    database: Database, workspace: Workspace, spoke: int
+) -> None:
+    a_rule(database, workspace, measure="silence", split_by=("source",))
+    five_ordinary_days(database, workspace)
+    memory = Memory()
+    assert look(database, minutes=8 * 60, memory=memory).opened == 1
+    (first,) = alerts(database, workspace)
+    with database.write() as connection:
+        resolve_alert(connection, workspace.id, first.id, actor="key ops", now=NOW + 8 * HOUR + MINUTE)
+    assert look(database, minutes=10 * 60 + 30, memory=memory) == Detected()
+    for hour in range(11, 11 + spoke):
+        put(
+            database, workspace, rows(5, since=NOW + hour * HOUR, minutes=60, text=f"parcel {hour}"), live=True, now=NOW + (hour + 1) * HOUR
+        )
+        settle(database, now=NOW + (hour + 1) * HOUR)
+        minutes = [hour * 60 + 4, hour * 60 + 30, hour * 60 + 59]
+        assert [look(database, minutes=one, memory=kept) for one in minutes for kept in (memory, Memory())] == [Detected()] * 6
+    stopped = (11 + spoke) * 60
+    assert look(database, minutes=stopped + 30, memory=memory) == Detected()
+    assert look(database, minutes=stopped + 8 * 60, memory=memory).opened == 1
+    (_, alert) = alerts(database, workspace)
+    assert alert.started_at >= NOW + 11 * HOUR
+
+
 def test_a_spike_that_rests_on_a_silent_source_does_not_page(database: Database, workspace: Workspace) -> None:
     a_rule(database, workspace, name="silent", measure="silence", split_by=("source",))
     five_ordinary_days(database, workspace)
