@@ -9,8 +9,10 @@ from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict, InvalidInput, NotFound
 from store.buckets import touch_all
+from store.counting import GRAINS
 from store.dialect import AnyRow, row_id
 from store.dimensions import facet_names
+from store.locks import lock_workspace
 from store.records import Workspace
 from store.tables import rollups, workspaces
 
@@ -63,12 +65,16 @@ def set_dimensions(connection: Connection, workspace_id: str, names: Sequence[st
             raise InvalidInput(f"{name[:60]!r} is no dimension: a small letter, then up to 39 of a-z, 0-9, _", field="dimensions")
     if len(names) > MOST_DIMENSIONS or len(set(names)) < len(names):
         raise InvalidInput(f"{len(names)} dimensions: at most {MOST_DIMENSIONS}, each once", field="dimensions")
+    lock_workspace(connection, row_id(workspace_id, "workspace"))  # what is gone depends on what was there
     before = get_workspace(connection, workspace_id)
     if before.dimensions != tuple(names):
         key = row_id(workspace_id, "workspace")
         connection.execute(update(workspaces).where(workspaces.c.id == key).values(dimensions=list(names)))
         touch_all(connection, key)
-        connection.execute(delete(rollups).where(rollups.c.workspace_id == key, rollups.c.dims.not_in(facet_names(names))))
+        gone = sorted({*facet_names(before.dimensions)} - {*facet_names(names)})
+        if gone:
+            mine = (rollups.c.workspace_id == key) & rollups.c.grain.in_(GRAINS)  # all there are: the primary key begins with them
+            connection.execute(delete(rollups).where(mine, rollups.c.dims.in_(gone)))
     return get_workspace(connection, workspace_id)
 
 

@@ -1,7 +1,9 @@
 """Workspaces and their dimensions."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, event, select
 
 from core.errors import Conflict, InvalidInput, NotFound
 from store.database import Database
@@ -11,6 +13,7 @@ from store.rollups import count_touched, roll_up_touched
 from store.tables import rollups
 from store.workspaces import create_workspace, find_workspace, get_workspace, set_dimensions
 from tests.builders import NOW, a_new_feedback, an_annotation, store_annotated
+from tests.store.test_plans import is_wrong, plan
 
 
 def test_names_are_taken_once_and_the_transaction_goes_on(database: Database, workspace: Workspace) -> None:
@@ -58,6 +61,21 @@ def test_what_was_counted_by_a_dimension_goes_with_it(database: Database, worksp
 
 def values_counted(connection: Connection) -> set[str]:
     return {value for row in connection.execute(select(rollups.c.first, rollups.c.second)) for value in row if value}
+
+
+def test_only_counts_by_a_dimension_that_is_gone_are_looked_for(sqlite_database: Database) -> None:
+    asked = list[tuple[str, Any]]()
+    with sqlite_database.write() as connection:
+        workspace = create_workspace(connection, "acme", NOW)
+        event.listen(connection.engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+        set_dimensions(connection, workspace.id, ["plan", "account"], NOW)
+        set_dimensions(connection, workspace.id, ["account", "plan"], NOW)
+        assert [sql for sql, _ in asked if sql.startswith("DELETE")] == []
+        set_dimensions(connection, workspace.id, ["plan"], NOW)
+        ((sql, values),) = [one for one in asked if one[0].startswith("DELETE")]
+        (line,) = plan(connection, sql, values)
+    assert "workspace_id=? AND grain=? AND dims=?" in line
+    assert not is_wrong(line)
 
 
 @pytest.mark.parametrize("names", [["Plan"], [""], ["a" * 41], ["été"], ["a b"], ["x", "x"], list("abcdefghi")])
