@@ -110,9 +110,8 @@ def copy(
         at_work = sum(alive(connection, kind, utcnow() - HEARTBEAT_SILENCE) for kind in ("annotate", "stages", "beat"))
     if at_work:
         gone = int(HEARTBEAT_SILENCE.total_seconds())
-        raise InvalidInput(
-            f"Koe was at work on it within the last {gone} seconds; what it writes after the copy would be lost: stop it first"
-        )
+        lost = "what it writes after the copy would be lost: stop it first, and wait"
+        raise InvalidInput(f"Koe was at work on it within the last {gone} seconds; {lost}")
     try:
         made = Database(target)
     except Misconfigured as error:
