@@ -172,14 +172,12 @@ class Eye:
     def _judge(self, detector: Watcher, one: Series) -> Finding:
         shares = self._rule.measure == "share"
         counts: list[Any] = [(float(own), float(total)) if shares else float(own) for own, total in one.live]
-        if one.due is None:
-            return finding(self._start, self._width, self._config, detector.look(self._start, counts[-1], counts[:-1]))
-        whole = min((self._until - one.due) // self._width, len(counts))
-        seen = finding(
-            self._start, self._width, self._config, detector.look(self._start, counts[-1], counts[len(counts) - max(whole, 1) : -1])
-        )
-        # Until the shortest span has passed since, nothing can be missing from it.
-        return seen if whole >= self._config.windows(self._width)[0] else replace(seen, surging=False, elevated=False)
+        whole = len(counts) if one.due is None else min((self._until - one.due) // self._width, len(counts))
+        lately = counts[len(counts) - max(whole, 1) : -1]
+        seen = finding(self._start, self._width, self._config, detector.look(self._start, counts[-1], lately))
+        # Until the shortest span has passed since it was due again, nothing can be missing from it.
+        is_due = one.due is None or whole >= self._config.windows(self._width)[0]
+        return seen if is_due else replace(seen, surging=False, elevated=False)
 
     # --- the past ----------------------------------------------------------------------------------------------------
 
